@@ -1,0 +1,156 @@
+// The environment as one object. docs/reference/configuration.md is made from the descriptions here.
+import { z } from 'zod';
+
+const whole = (min: number, max: number, value: number) =>
+  z
+    .string()
+    .regex(/^\d{1,9}$/)
+    .transform(Number)
+    .refine((n) => n >= min && n <= max)
+    .default(value)
+    .meta({ hint: `a whole number from ${min} to ${max}` });
+
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T, value: T[number]) =>
+  z
+    .enum(values)
+    .default(value)
+    .meta({ hint: `one of ${values.join(', ')}` });
+
+const flag = z
+  .enum(['0', '1'])
+  .default('0')
+  .transform((value) => value === '1')
+  .meta({ hint: '0 or 1' });
+
+const text = (value: string) => z.string().default(value).meta({ hint: 'text' });
+
+const httpUrl = (value: string) =>
+  z
+    .string()
+    .refine((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))
+    .default(value)
+    .meta({ hint: 'an http or https address' });
+
+/** Exact origins; `*` would let every page in. */
+const origins = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
+  .refine((list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
+  .meta({ hint: 'origins such as https://chat.example.org, with commas between; * is not one' });
+
+const settings = {
+  HOST: text('127.0.0.1').describe('Address to listen on'),
+  PORT: whole(0, 65_535, 8090).describe('Port to listen on; 0 takes a free one'),
+  I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: flag.describe(
+    'With 1 the server listens on an address that is not loopback although anybody who reaches it may read every session',
+  ),
+  ALLOWED_ORIGINS: origins.describe(
+    'Web pages of other origins that may use the server; loopback pages always may',
+  ),
+  DATA_DIR: text('./data').describe('Directory of the embedded store; one process at a time'),
+  DURABILITY: oneOf(['normal', 'full'], 'normal').describe(
+    '`normal` survives the death of the process, `full` also power loss; it costs a disk flush per commit',
+  ),
+  MODEL: oneOf(['auto', 'ollama', 'guide'], 'auto').describe(
+    '`auto`: Ollama, and the built-in guide where that cannot answer; or only one of them',
+  ),
+  OLLAMA_BASE_URL: httpUrl('http://127.0.0.1:11434').describe('Where Ollama answers'),
+  OLLAMA_MODEL: text('llama3.1').describe('Name of the model'),
+  OLLAMA_PULL: flag.describe('With 1 a missing model is fetched by Ollama in the background'),
+  OLLAMA_SLOTS: whole(1, 1_000, 2).describe(
+    'Turns the model works on at once; as OLLAMA_NUM_PARALLEL of Ollama',
+  ),
+  OLLAMA_QUEUE: whole(0, 100_000, 100).describe(
+    'Turns that may wait for a slot; more are refused with MODEL_BUSY',
+  ),
+  OLLAMA_KEEP_ALIVE: text('30m').describe('How long Ollama keeps the model loaded'),
+  OLLAMA_NUM_CTX: whole(512, 1_000_000, 8192).describe(
+    'Context of the model in tokens; changing it reloads the model',
+  ),
+  OLLAMA_NUM_PREDICT: whole(16, 100_000, 400).describe('Most tokens of one reply'),
+  OLLAMA_TEMPERATURE: z
+    .string()
+    .regex(/^\d(\.\d{1,3})?$/)
+    .transform(Number)
+    .default(0.7)
+    .meta({ hint: 'a number from 0 to 9.999' })
+    .describe('Sampling temperature'),
+  OLLAMA_CHECK_MS: whole(50, 600_000, 2_000).describe(
+    'How often Ollama is looked for while it is away, in ms',
+  ),
+  OLLAMA_LOAD_MS: whole(100, 86_400_000, 600_000).describe('Longest load of the model, in ms'),
+  OLLAMA_FIRST_TOKEN_MS: whole(100, 86_400_000, 300_000).describe('Longest wait for the first word, in ms'),
+  OLLAMA_STALL_MS: whole(100, 86_400_000, 60_000).describe('Longest silence between two words, in ms'),
+  GUIDE_WORD_MS: whole(0, 10_000, 30).describe('Pace of the built-in guide, in ms per word'),
+  LEASE_MS: whole(200, 600_000, 8_000).describe(
+    'How long a turn is left alone when its owner is silent, in ms',
+  ),
+  COMPACT_AFTER_MS: whole(0, 1e9 - 1, 3_600_000).describe(
+    'Age at which the single words of an ended turn are dropped; its whole text stays, in ms',
+  ),
+  DRAIN_MS: whole(0, 600_000, 15_000).describe('How long running turns may go on after SIGTERM, in ms'),
+  RATE_LIMIT: oneOf(['off'], 'off').describe('Limits of requests; there are none yet'),
+  LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
+    'What is logged',
+  ),
+};
+
+const schema = z.object(settings);
+export type Config = z.output<typeof schema>;
+
+/** Bad values, one clear line each. */
+export class ConfigError extends Error {
+  readonly lines: string[];
+
+  constructor(lines: string[]) {
+    super(lines.join('\n'));
+    this.name = 'ConfigError';
+    this.lines = lines;
+  }
+}
+
+const isLoopback = (host: string): boolean =>
+  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+
+function hintOf(name: string): string {
+  const row = Object.entries(settings).find(([key]) => key === name)?.[1];
+  const hint = row?.meta()?.['hint'];
+  return typeof hint === 'string' ? hint : 'something else';
+}
+
+/**
+ * Reads the settings; an empty value counts as none.
+ * @throws ConfigError
+ */
+export function readConfig(environment: Record<string, string | undefined>): Config {
+  const given = Object.fromEntries(
+    Object.keys(settings).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
+  );
+  const parsed = schema.safeParse(given);
+  if (!parsed.success) {
+    const names = new Set(parsed.error.issues.map((issue) => String(issue.path[0])));
+    throw new ConfigError(
+      [...names].map((name) => `${name} must be ${hintOf(name)}; it is "${environment[name]}".`),
+    );
+  }
+  const config = parsed.data;
+  if (!isLoopback(config.HOST) && !config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
+    throw new ConfigError([
+      `HOST is ${config.HOST}, which others can reach, and there is no authentication: anybody could read every session. ` +
+        'Set HOST to 127.0.0.1, or set I_UNDERSTAND_PUBLIC_WITHOUT_AUTH=1 if something else keeps strangers out.',
+    ]);
+  }
+  return config;
+}
+
+/** Every setting with its default, for the reference. */
+export function describeConfig(): { name: string; value: string; hint: string; description: string }[] {
+  const defaults: Record<string, unknown> = schema.parse({});
+  return Object.entries(settings).map(([name, row]) => ({
+    name,
+    value: String(defaults[name] === false ? 0 : defaults[name]),
+    hint: hintOf(name),
+    description: row.description ?? '',
+  }));
+}
