@@ -1,0 +1,78 @@
+import type { Source } from '../contract/types.ts';
+
+export interface ModelMessage {
+  role: 'system' | 'user' | 'assistant';
+  content: string;
+}
+
+export interface ModelRequest {
+  /** System prompt, earlier turns, and last what the person says now. */
+  messages: ModelMessage[];
+  /** Words of the reply that are there already; the model goes on behind them and does not repeat them. */
+  prefix: string;
+  /** What the guide's content says here; the built-in guide streams just that. */
+  line: string;
+}
+
+/** `loading` and `prompt` tell why no words come yet. */
+export type ModelEvent = { kind: 'loading' } | { kind: 'prompt' } | { kind: 'text'; text: string };
+
+export type ModelState =
+  | { phase: 'ready' }
+  | { phase: 'loading' }
+  | { phase: 'pulling'; completed?: number; total?: number }
+  | { phase: 'unavailable'; reason: string };
+
+/** Whether a model in this state may be asked. */
+export const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' || phase === 'loading';
+
+/**
+ * `unreachable`: nobody answers; nothing was begun. `busy`: it answers, but takes no more (HTTP 503); nothing was begun.
+ * `missing`: it does not have the model. `refused`: it will not do this request (HTTP 4xx).
+ * `interrupted`: it began and did not come to its end: broken connection, error line, no `done`, silence, nonsense.
+ */
+export type ModelFault = 'unreachable' | 'busy' | 'missing' | 'refused' | 'interrupted';
+
+/** The only error `generate` raises besides the abort of its own signal. */
+export class ModelError extends Error {
+  readonly fault: ModelFault;
+
+  constructor(fault: ModelFault, message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'ModelError';
+    this.fault = fault;
+  }
+}
+
+/** Whether a model goes on behind an assistant message that ends the conversation. */
+export type Prefill = 'yes' | 'no' | 'unknown';
+
+/** Something that speaks. */
+export interface Model extends AsyncDisposable {
+  readonly source: Source;
+  readonly name: string;
+
+  /** Settles once the first look at the model is over, whatever it found. */
+  readonly known: Promise<void>;
+
+  /** What is known now, without asking. */
+  state(): ModelState;
+
+  /** Whether the server that runs the model answered the last look. */
+  connected(): boolean;
+
+  /** Calls back on every change of `state`. */
+  watch(listener: (state: ModelState) => void): Disposable;
+
+  /** Looked up once per model and kept. Never raises: what cannot be found out is `unknown`. */
+  prefill(signal: AbortSignal): Promise<Prefill>;
+
+  /**
+   * Streams one reply. A normal end of the iteration means that the model said all it wanted to; anything else is an
+   * error. Text pieces are well-formed together, not each alone. When `signal` aborts, the request to the model is
+   * closed at once, in every phase, and the iteration ends with the signal's reason. Nobody's abort stops a load that
+   * others wait for.
+   * @throws ModelError
+   */
+  generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+}

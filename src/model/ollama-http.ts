@@ -1,0 +1,151 @@
+// The way to Ollama: the `ollama` library with our own fetch beneath it, because the library can neither be aborted
+// before the first byte nor be trusted with a bad line, and prints to the console. It is undici's `request` rather than
+// its `fetch`: the same connections for a third less work per word.
+import { Ollama } from 'ollama';
+import { Agent, buildConnector, request } from 'undici';
+import type { Dispatcher } from 'undici';
+import { z } from 'zod';
+import { ModelError } from './model.ts';
+import type { ModelFault } from './model.ts';
+import { jsonBody, jsonLines, said } from './ndjson.ts';
+import type { Call } from './watchdog.ts';
+
+const maxLineBytes = 1024 * 1024;
+const maxBodyBytes = 16 * 1024 * 1024;
+const maxRefusalBytes = 4096;
+/** How long the text of a refusal may take once its status is known. */
+const refusalMs = 1000;
+
+const Refusal = z.object({ error: z.unknown() });
+
+type Answer = Dispatcher.ResponseData;
+
+/** Connections to one Ollama server. */
+export class OllamaHttp implements AsyncDisposable {
+  /** Where it is, without credentials: fit to be shown. */
+  readonly place: string;
+  readonly #authorization: string | undefined;
+  readonly #agent: Agent;
+
+  /** @throws TypeError when `baseUrl` is no URL */
+  constructor(baseUrl: string, connectMs: number) {
+    const url = new URL(baseUrl);
+    this.#authorization = authorization(url);
+    url.username = '';
+    url.password = '';
+    this.place = url.href.replace(/\/+$/, '');
+    // Each request has its own connection (`pipelining: 0`): a kept one may be dead already, and whether the server saw
+    // a request that was lost with it cannot be known.
+    this.#agent = new Agent({
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      pipelining: 0,
+      connect: connector(connectMs),
+    });
+  }
+
+  /** A client for one request whose answer is a stream of lines. The request is closed when the call ends. */
+  lines(call: Call): Ollama {
+    return this.#client(async (answer) => {
+      const checked = jsonLines(answer.body, maxLineBytes);
+      return new Response(ReadableStream.from(checked), { status: answer.statusCode });
+    }, call);
+  }
+
+  /** A client for one request whose answer is one object. The request is closed when the call ends. */
+  whole(call: Call): Ollama {
+    return this.#client(async (answer) => new Response(await jsonBody(answer.body, maxBodyBytes)), call);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#agent.destroy();
+  }
+
+  #client(check: (answer: Answer) => Promise<Response>, call: Call): Ollama {
+    return new Ollama({
+      host: this.place,
+      fetch: async (input, init) => {
+        const answer = await request(input instanceof Request ? input.url : input, {
+          method: init?.method === 'POST' ? 'POST' : 'GET',
+          headers: this.#headers(),
+          body: typeof init?.body === 'string' ? init.body : null,
+          signal: call.signal,
+          dispatcher: this.#agent,
+        });
+        call.answered = true;
+        if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer);
+        return await check(answer);
+      },
+    });
+  }
+
+  #headers(): Record<string, string> {
+    const json = { 'content-type': 'application/json', accept: 'application/json, application/x-ndjson' };
+    return this.#authorization === undefined ? json : { ...json, authorization: this.#authorization };
+  }
+}
+
+/** The fault behind whatever a request raised; nothing but a ModelError leaves this folder. */
+export function toModelError(error: unknown): ModelError {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause instanceof ModelError) return cause;
+  }
+  return new ModelError('interrupted', 'the answer broke off before its end', error);
+}
+
+/** Whatever fails while connecting happens before a request exists, so it is told apart here and not by error codes. */
+function connector(connectMs: number): buildConnector.connector {
+  const connect = buildConnector({ timeout: connectMs, keepAlive: true, keepAliveInitialDelay: 30_000 });
+  return (options, callback) => {
+    connect(options, (...[error, socket]) => {
+      if (error === null) callback(null, socket);
+      else callback(new ModelError('unreachable', `no connection: ${error.message}`, error), null);
+    });
+  };
+}
+
+function authorization(url: URL): string | undefined {
+  if (url.username === '' && url.password === '') return undefined;
+  const pair = `${decodeURIComponent(url.username)}:${decodeURIComponent(url.password)}`;
+  return `Basic ${Buffer.from(pair).toString('base64')}`;
+}
+
+async function refusal(answer: Answer): Promise<ModelError> {
+  const text = await opening(answer);
+  return new ModelError(
+    faultOf(answer.statusCode),
+    `it answered ${answer.statusCode}${text === '' ? '' : `: ${text}`}`,
+  );
+}
+
+function faultOf(status: number): ModelFault {
+  if (status === 404) return 'missing';
+  if (status === 503) return 'busy';
+  return status >= 500 ? 'interrupted' : 'refused';
+}
+
+/** What a refusal says. Its status already tells what to do, so trouble in reading it changes nothing. */
+async function opening({ body }: Answer): Promise<string> {
+  const timer = setTimeout(() => body.destroy(), refusalMs);
+  try {
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const part of body) {
+      text += decoder.decode(part, { stream: true });
+      if (text.length > maxRefusalBytes) break;
+    }
+    return refusalText(text);
+  } catch {
+    return '';
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function refusalText(text: string): string {
+  try {
+    return said(Refusal.parse(JSON.parse(text)).error);
+  } catch {
+    return '';
+  }
+}

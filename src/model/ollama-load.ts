@@ -1,0 +1,99 @@
+import { z } from 'zod';
+import { ModelError } from './model.ts';
+import { toModelError } from './ollama-http.ts';
+import type { OllamaHttp } from './ollama-http.ts';
+import type { OllamaSetup } from './ollama-setup.ts';
+import { sameModel } from './ollama-setup.ts';
+import { Call } from './watchdog.ts';
+
+const Loaded = z.object({ done: z.literal(true) });
+const Running = z.object({ models: z.array(z.object({ name: z.string() })).nullish() });
+
+type Load =
+  | { phase: 'unknown' }
+  | { phase: 'loading'; done: Promise<void> }
+  | { phase: 'loaded'; at: number; until: number };
+
+interface LoaderParts {
+  http: OllamaHttp;
+  setup: OllamaSetup;
+  loadMs: number;
+  closed: AbortSignal;
+  /** Called when a load begins and when it is over. */
+  changed: () => void;
+}
+
+/**
+ * Gets the model into memory with requests of its own. Ollama gives up a load, for everybody who waits for it, when the
+ * request that began it is closed; so no caller's request may be the one that begins it.
+ */
+export class OllamaLoader {
+  readonly #parts: LoaderParts;
+  #load: Load = { phase: 'unknown' };
+
+  constructor(parts: LoaderParts) {
+    this.#parts = parts;
+  }
+
+  get isLoading(): boolean {
+    return this.#load.phase === 'loading';
+  }
+
+  /** Whether the model is in memory, as far as is known. */
+  get isLoaded(): boolean {
+    return this.#load.phase === 'loaded' && performance.now() < this.#load.until;
+  }
+
+  /**
+   * Loads the model. Everybody who asks meanwhile waits for the same request, and nobody can stop it.
+   * @throws ModelError
+   */
+  load(): Promise<void> {
+    if (this.#load.phase === 'loading') return this.#load.done;
+    const done = this.#run();
+    done.catch(() => undefined);
+    this.#load = { phase: 'loading', done };
+    this.#parts.changed();
+    return done;
+  }
+
+  /** The model was just heard of; it stays for another `keep_alive`. */
+  touch(): void {
+    if (this.#load.phase === 'loaded') this.#load.until = performance.now() + this.#parts.setup.keepAliveMs;
+  }
+
+  /** The next request loads again. */
+  forget(): void {
+    if (this.#load.phase === 'loaded') this.#load = { phase: 'unknown' };
+  }
+
+  /** Forgets the model when the server says that it is no longer in memory. Does nothing while that is not assumed. */
+  async verify(): Promise<void> {
+    if (!this.isLoaded) return;
+    const askedAt = performance.now();
+    const { http, setup, closed } = this.#parts;
+    using call = new Call(closed);
+    call.arm(setup.lookMs, 'no answer');
+    const running = Running.safeParse(await http.whole(call).ps());
+    if (!running.success || this.#load.phase !== 'loaded' || this.#load.at > askedAt) return;
+    if (!running.data.models?.some(({ name }) => sameModel(name, setup.model))) this.forget();
+  }
+
+  async #run(): Promise<void> {
+    const { http, setup, loadMs, closed, changed } = this.#parts;
+    using call = new Call(closed);
+    call.arm(loadMs, 'the model was not loaded');
+    try {
+      const answer = await http.whole(call).chat({ ...setup.load, messages: [], stream: false });
+      if (!Loaded.safeParse(answer).success)
+        throw new ModelError('interrupted', 'the load did not come to its end');
+      const now = performance.now();
+      this.#load = { phase: 'loaded', at: now, until: now + setup.keepAliveMs };
+    } catch (error) {
+      this.#load = { phase: 'unknown' };
+      throw call.signal.aborted ? call.signal.reason : toModelError(error);
+    } finally {
+      changed();
+    }
+  }
+}

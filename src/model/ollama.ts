@@ -1,0 +1,206 @@
+import { isDeepStrictEqual } from 'node:util';
+import { z } from 'zod';
+import { ModelError } from './model.ts';
+import type { Model, ModelEvent, ModelRequest, ModelState, Prefill } from './model.ts';
+import { OllamaHttp, toModelError } from './ollama-http.ts';
+import { OllamaLoader } from './ollama-load.ts';
+import { OllamaMonitor } from './ollama-monitor.ts';
+import { PrefillProber } from './ollama-prefill.ts';
+import { createSetup } from './ollama-setup.ts';
+import type { OllamaSetup } from './ollama-setup.ts';
+import { ReplyLimits } from './reply-limits.ts';
+import { Call, leavable } from './watchdog.ts';
+
+/** What the adapter tells an operator; a pino logger fits. Never holds message text. */
+export interface ModelLog {
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+}
+
+export interface OllamaOptions {
+  baseUrl: string;
+  model: string;
+  /** How long the model stays in memory after a request: seconds, or a duration such as `5m`; negative is for ever. */
+  keepAlive: string;
+  /** Size of the context in tokens. Costs memory for each of Ollama's parallel requests. */
+  numCtx: number;
+  /** Most tokens of one reply. */
+  numPredict: number;
+  temperature: number;
+  /** Pull the model when the server does not have it. */
+  pull: boolean;
+  /** Time between two looks at a model that is not there; one that is there is looked at five times less often. */
+  checkMs: number;
+  /** Longest wait for a connection. */
+  connectMs: number;
+  /** Longest load of the model. */
+  loadMs: number;
+  /** Longest wait for the first word once the model is loaded: long prompts take long. */
+  firstTokenMs: number;
+  /** Longest silence between two words. */
+  stallMs: number;
+  /** Longest reply. */
+  totalMs: number;
+  log?: ModelLog;
+}
+
+const Line = z.object({
+  message: z.object({ content: z.string().optional() }).optional(),
+  done: z.boolean().optional(),
+  done_reason: z.string().optional(),
+});
+
+/** A model that an Ollama server runs; follows that server's coming and going. */
+export function createOllama(options: OllamaOptions): Model {
+  return new OllamaModel(options);
+}
+
+class OllamaModel implements Model {
+  readonly source = 'ollama';
+  readonly name: string;
+  readonly #options: OllamaOptions;
+  readonly #setup: OllamaSetup;
+  readonly #http: OllamaHttp;
+  readonly #closed = new AbortController();
+  readonly #loader: OllamaLoader;
+  readonly #prober: PrefillProber;
+  readonly #monitor: OllamaMonitor;
+  readonly #listeners = new Set<(state: ModelState) => void>();
+  #announced: ModelState | undefined;
+
+  constructor(options: OllamaOptions) {
+    this.name = options.model;
+    this.#options = options;
+    const setup = createSetup(options);
+    const http = new OllamaHttp(options.baseUrl, options.connectMs);
+    const closed = this.#closed.signal;
+    const { pull, checkMs, loadMs, log } = options;
+    const loader = new OllamaLoader({ http, setup, loadMs, closed, changed: () => this.#announce() });
+    this.#setup = setup;
+    this.#http = http;
+    this.#loader = loader;
+    this.#prober = new PrefillProber({ http, setup, loader, closed });
+    this.#monitor = new OllamaMonitor({
+      http,
+      setup,
+      pull,
+      checkMs,
+      closed,
+      log,
+      pullSilenceMs: options.firstTokenMs,
+      changed: () => this.#stateChanged(),
+      found: () => loader.verify(),
+    });
+    this.#announced = this.state();
+  }
+
+  get known(): Promise<void> {
+    return this.#monitor.known;
+  }
+
+  state(): ModelState {
+    const { state } = this.#monitor;
+    return state.phase === 'ready' && this.#loader.isLoading ? { phase: 'loading' } : state;
+  }
+
+  connected(): boolean {
+    return this.#monitor.connected;
+  }
+
+  watch(listener: (state: ModelState) => void): Disposable {
+    // Its own function, so that one listener given twice is two.
+    const entry = (state: ModelState) => listener(state);
+    this.#listeners.add(entry);
+    return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
+  }
+
+  prefill(signal: AbortSignal): Promise<Prefill> {
+    return this.#prober.ask(signal);
+  }
+
+  generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
+    return leavable((left) => this.#reply(request, signal, left));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#listeners.clear();
+    this.#closed.abort(new ModelError('interrupted', 'the model is closed'));
+    await this.#monitor.stopped();
+    await this.#http[Symbol.asyncDispose]();
+  }
+
+  async *#reply(
+    request: ModelRequest,
+    signal: AbortSignal,
+    left: AbortSignal,
+  ): AsyncGenerator<ModelEvent, void, void> {
+    using call = new Call(signal, left, this.#closed.signal);
+    try {
+      call.signal.throwIfAborted();
+      if (!this.#loader.isLoaded) {
+        const loaded = this.#loader.load();
+        yield { kind: 'loading' };
+        await call.race(loaded);
+      }
+      call.limit(this.#options.totalMs);
+      const opening = this.#ask(request, call);
+      opening.catch(() => undefined);
+      yield { kind: 'prompt' };
+      call.arm(this.#options.firstTokenMs, 'no word came');
+      const limits = new ReplyLimits(request.prefix);
+      for await (const line of await opening) {
+        // Words that came before the abort may still wait to be read.
+        call.signal.throwIfAborted();
+        const { message, done, done_reason: reason } = Line.parse(line);
+        const text = message?.content ?? '';
+        if (text !== '') {
+          call.disarm();
+          limits.take(text);
+          yield { kind: 'text', text };
+          call.arm(this.#options.stallMs, 'no further word came');
+        }
+        if (done === true) limits.end(reason);
+      }
+      this.#loader.touch();
+    } catch (error) {
+      throw call.signal.aborted ? call.signal.reason : this.#failed(toModelError(error));
+    }
+  }
+
+  #ask({ messages, prefix }: ModelRequest, call: Call) {
+    // Templates trim the end of an open assistant message or not; without white space there both do the same.
+    const begun = prefix.trimEnd();
+    const all = begun === '' ? messages : [...messages, { role: 'assistant', content: begun }];
+    return this.#http.lines(call).chat({ ...this.#setup.chat, messages: all, stream: true });
+  }
+
+  /** After a failure nothing known before is trusted. */
+  #failed(error: ModelError): ModelError {
+    if (error.fault === 'busy' || error.fault === 'refused') return error;
+    this.#loader.forget();
+    void this.#monitor.look();
+    return error;
+  }
+
+  #stateChanged(): void {
+    const { phase } = this.#monitor.state;
+    if (phase !== 'ready') {
+      this.#loader.forget();
+      if (this.#monitor.connected) this.#prober.forget();
+    }
+    this.#announce();
+  }
+
+  #announce(): void {
+    const state = this.state();
+    if (isDeepStrictEqual(state, this.#announced)) return;
+    this.#announced = state;
+    for (const listener of this.#listeners) {
+      try {
+        listener(state);
+      } catch (error) {
+        this.#options.log?.warn({ err: error }, 'a listener of the model state failed');
+      }
+    }
+  }
+}

@@ -1,0 +1,24 @@
+import { createGuide } from '../../src/model/guide.ts';
+import { modelConformance } from '../conformance/model.ts';
+import { startFakeOllama } from '../support/fake-ollama.ts';
+import { openOllama } from '../support/ollama-model.ts';
+
+modelConformance('the built-in guide', async ({ sticks }) => {
+  const model = createGuide({ wordMs: sticks ? 2 ** 30 : 0 });
+  return { model, idle: async () => undefined, [Symbol.asyncDispose]: () => model[Symbol.asyncDispose]() };
+});
+
+modelConformance('Ollama', async ({ reply, sticks }) => {
+  const fake = await startFakeOllama({ behaviour: { reply } });
+  if (sticks) fake.hold('piece', 1);
+  const model = openOllama(fake.url);
+  await model.known;
+  return {
+    model,
+    idle: () => fake.idle(),
+    async [Symbol.asyncDispose]() {
+      await model[Symbol.asyncDispose]();
+      await fake[Symbol.asyncDispose]();
+    },
+  };
+});
