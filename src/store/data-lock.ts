@@ -1,0 +1,48 @@
+// One process per data directory. The lock is one of SQLite's own, so the system frees it however the process dies.
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+
+/**
+ * Makes the directory if there is none and keeps every other process, and every other store of this one, out of it.
+ * Throws an Error of one line that names the directory and says what to do.
+ */
+export function lockDirectory(directory: string): Disposable {
+  makeWritable(directory);
+  const lock = openLock(directory);
+  return { [Symbol.dispose]: () => lock.close() };
+}
+
+function makeWritable(directory: string): void {
+  try {
+    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw unwritable(directory, cause);
+  }
+}
+
+function openLock(directory: string): DatabaseSync {
+  let lock: DatabaseSync | undefined;
+  try {
+    lock = new DatabaseSync(join(directory, 'stillpoint.lock'), { timeout: 0 });
+    lock.exec('BEGIN EXCLUSIVE');
+    return lock;
+  } catch (cause) {
+    lock?.close();
+    const isBusy = cause instanceof Error && 'errcode' in cause && cause.errcode === 5;
+    if (!isBusy) throw unwritable(directory, cause);
+    throw new Error(
+      `The data directory ${directory} is in use by another process: stop that one, or set DATA_DIR to another directory.`,
+      { cause },
+    );
+  }
+}
+
+function unwritable(directory: string, cause: unknown): Error {
+  const reason = cause instanceof Error && 'code' in cause ? ` (${String(cause.code)})` : '';
+  return new Error(
+    `The data directory ${directory} cannot be written${reason}: make it writable, or set DATA_DIR to another directory.`,
+    { cause },
+  );
+}

@@ -1,0 +1,135 @@
+// All writes of one tick go into one transaction, and a promise is settled only once that is committed. [P-1]
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { AppError } from '../errors.ts';
+import { asUnavailable, unavailable } from './sqlite-failure.ts';
+
+/**
+ * After a commit the next one waits this many times as long as that one took, so that commits grow under load. The
+ * shorter of the last two counts: a lone slow one, when SQLite moves its write-ahead file into place, is no load …
+ */
+const REST_FACTOR = 4;
+/** … but never longer than this: it is the most that grouping adds to the delay of a word. */
+const REST_MAX_MS = 25;
+
+/** What a job changes outside the database. */
+export interface Step {
+  /** Called if the transaction is rolled back, the latest first: memory goes back to what it was. */
+  undo(restore: () => void): void;
+  /** Names what was changed, for those who watch it. */
+  changed(key: string): void;
+}
+
+interface Job {
+  run(step: Step): void;
+  /** Settles the promise with what `run` came to. */
+  settle(): void;
+  reject(error: unknown): void;
+}
+
+/** Runs jobs in shared transactions. Jobs run one after the other, in the order they were handed in. */
+export class GroupCommit {
+  readonly #db: DatabaseSync;
+  readonly #begin: StatementSync;
+  readonly #commit: StatementSync;
+  readonly #committed: (changed: ReadonlySet<string>) => void;
+  #queue: Job[] = [];
+  #isScheduled = false;
+  #isClosed = false;
+  #restUntil = 0;
+  #tookMs = 0;
+
+  /** `committed` is called after each commit with what its jobs changed. */
+  constructor(db: DatabaseSync, committed: (changed: ReadonlySet<string>) => void) {
+    this.#db = db;
+    this.#begin = db.prepare('BEGIN IMMEDIATE');
+    this.#commit = db.prepare('COMMIT');
+    this.#committed = committed;
+  }
+
+  /**
+   * Resolves to what the job returns, after its commit. An AppError must be thrown before the job's first write: it
+   * rejects that job alone. Anything else thrown undoes the whole transaction; its jobs are then run again, each alone,
+   * so a job must read everything anew.
+   * @throws STORE_UNAVAILABLE the database refused, or is closed; the next job is tried afresh
+   */
+  run<T>(job: (step: Step) => T): Promise<T> {
+    if (this.#isClosed) return Promise.reject(unavailable(new Error('The store is closed')));
+    return new Promise((resolve, reject) => {
+      let settle = () => {};
+      this.#queue.push({
+        run: (step) => {
+          try {
+            const value = job(step);
+            settle = () => resolve(value);
+          } catch (error) {
+            if (!(error instanceof AppError)) throw error;
+            settle = () => reject(error);
+          }
+        },
+        settle: () => settle(),
+        reject,
+      });
+      this.#schedule();
+    });
+  }
+
+  /** Commits what waits; later jobs are refused. */
+  close(): void {
+    this.#isClosed = true;
+    this.#flush();
+  }
+
+  #schedule(): void {
+    if (this.#isScheduled) return;
+    this.#isScheduled = true;
+    const restMs = this.#restUntil - performance.now();
+    if (restMs < 1) setImmediate(() => this.#flush());
+    else setTimeout(() => this.#flush(), restMs);
+  }
+
+  #flush(): void {
+    this.#isScheduled = false;
+    const jobs = this.#queue;
+    if (jobs.length === 0) return;
+    this.#queue = [];
+    const begunAt = performance.now();
+    this.#transact(jobs);
+    const endedAt = performance.now();
+    const tookMs = endedAt - begunAt;
+    this.#restUntil = endedAt + Math.min(REST_FACTOR * Math.min(tookMs, this.#tookMs), REST_MAX_MS);
+    this.#tookMs = tookMs;
+  }
+
+  #transact(jobs: readonly Job[]): void {
+    try {
+      this.#begin.run();
+    } catch (error) {
+      for (const job of jobs) job.reject(asUnavailable(error));
+      return;
+    }
+    const undos: (() => void)[] = [];
+    const changed = new Set<string>();
+    const step: Step = { undo: (restore) => undos.push(restore), changed: (key) => changed.add(key) };
+    try {
+      for (const job of jobs) job.run(step);
+      this.#commit.run();
+    } catch (error) {
+      this.#rollBack(undos);
+      const [first, ...others] = jobs;
+      if (others.length === 0) first?.reject(asUnavailable(error));
+      else for (const job of jobs) this.#transact([job]);
+      return;
+    }
+    for (const job of jobs) job.settle();
+    this.#committed(changed);
+  }
+
+  #rollBack(undos: (() => void)[]): void {
+    for (const restore of undos.toReversed()) restore();
+    try {
+      if (this.#db.isTransaction) this.#db.exec('ROLLBACK');
+    } catch {
+      // The connection is broken: the file holds no uncommitted change, and the next transaction says what is wrong.
+    }
+  }
+}

@@ -1,0 +1,48 @@
+import type { DatabaseSync } from 'node:sqlite';
+import type { LogRecord } from './store.ts';
+import { fold } from './fold.ts';
+import { LiveTurns, NO_LEASE } from './live-turns.ts';
+import { SqliteLog } from './sqlite-log.ts';
+import { SqliteSessions } from './sqlite-sessions.ts';
+import { SqliteTurns } from './sqlite-turns.ts';
+
+/** The tables, and what memory knows of the live turns. */
+export interface SqliteData {
+  readonly lives: LiveTurns;
+  readonly log: SqliteLog;
+  readonly sessions: SqliteSessions;
+  readonly turns: SqliteTurns;
+}
+
+/** Prepares the tables and puts together again the turns that were live when the file was left. */
+export function loadData(db: DatabaseSync): SqliteData {
+  const lives = new LiveTurns();
+  const log = new SqliteLog(db, lives);
+  const turns = new SqliteTurns(db);
+  const journaled = log.journaled();
+  for (const { head, turn, ...where } of turns.live()) {
+    const packed = log.read(where.session, undefined, turn.firstSeq - 1, Number.MAX_SAFE_INTEGER);
+    const packedTo = packed.at(-1)?.seq ?? head;
+    const rows =
+      journaled.get(where.session)?.filter(({ words }) => words.every(({ seq }) => seq > packedTo)) ?? [];
+    const tail = rows.flatMap(({ words }) => words);
+    const all = [...packed, ...tail];
+    const text = all.reduce(fold, '');
+    const lastSeq = all.findLast((entry) => isOfTurn(entry, turn.turnId))?.seq ?? turn.lastSeq;
+    lives.restore({
+      ...where,
+      turn: { ...turn, length: text.length, lastSeq },
+      text,
+      head: all.at(-1)?.seq ?? head,
+      tail,
+      journalFrom: rows[0]?.id ?? null,
+      lastCall: [],
+      leaseUntil: NO_LEASE,
+    });
+  }
+  return { lives, log, turns, sessions: new SqliteSessions(db, lives) };
+}
+
+function isOfTurn(entry: LogRecord, turnId: string): boolean {
+  return 'turn_id' in entry.data && entry.data.turn_id === turnId;
+}

@@ -1,0 +1,162 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import type { Row } from './columns.ts';
+import type { LiveTurns } from './live-turns.ts';
+import type { NewSession, SessionRecord } from './store.ts';
+import { numberOf, textOf } from './columns.ts';
+import { digest, Envelope, sessionKey } from './envelope.ts';
+
+type Identity = Pick<
+  SessionRecord,
+  | 'tenant'
+  | 'sessionId'
+  | 'epoch'
+  | 'owner'
+  | 'clientId'
+  | 'metadata'
+  | 'locale'
+  | 'country'
+  | 'ageBand'
+  | 'createdAt'
+>;
+type State = Omit<SessionRecord, keyof Identity | 'lastSeq'>;
+
+/** A session and where it lies. */
+export interface StoredSession {
+  readonly id: number;
+  readonly key: string;
+  readonly session: SessionRecord;
+}
+
+export class SqliteSessions {
+  readonly #identity = new Envelope<Identity>();
+  readonly #state = new Envelope<State>();
+  readonly #lives: LiveTurns;
+  readonly #statements;
+  readonly #drops: StatementSync[];
+
+  constructor(db: DatabaseSync, lives: LiveTurns) {
+    this.#lives = lives;
+    this.#statements = {
+      get: db.prepare('SELECT * FROM sessions WHERE key = ?'),
+      id: db.prepare('SELECT id FROM sessions WHERE key = ?'),
+      head: db.prepare('SELECT id, last_seq FROM sessions WHERE key = ? AND epoch = ?'),
+      insert: db.prepare(
+        'INSERT INTO sessions (key, tenant, owner, epoch, last_seq, identity, state) VALUES (?, ?, ?, ?, ?, ?, ?)',
+      ),
+      update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
+      ofKey: db.prepare(
+        'SELECT sessions.* FROM create_keys JOIN sessions ON sessions.id = create_keys.session WHERE create_keys.key = ?',
+      ),
+      insertKey: db.prepare('INSERT INTO create_keys (key, session) VALUES (?, ?)'),
+      isOver: db.prepare('SELECT 1 FROM tombstones WHERE key = ? AND epoch = ?'),
+      bury: db.prepare('INSERT INTO tombstones (key, epoch, removed_at) VALUES (?, ?, ?)'),
+      ofTenant: db.prepare('SELECT * FROM sessions WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?'),
+      ofOwner: db.prepare(
+        'SELECT * FROM sessions WHERE tenant = ? AND owner = ? AND id > ? ORDER BY id LIMIT ?',
+      ),
+      countOfTenant: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ?'),
+      countOfOwner: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ? AND owner = ?'),
+    };
+    this.#drops = [
+      db.prepare('DELETE FROM sessions WHERE id = ?'),
+      db.prepare('DELETE FROM turns WHERE session = ?'),
+      db.prepare('DELETE FROM create_keys WHERE session = ?'),
+    ];
+  }
+
+  get(key: string): StoredSession | undefined {
+    const row = this.#statements.get.get(key);
+    return row && this.#stored(row);
+  }
+
+  idOf(key: string): number | undefined {
+    const row = this.#statements.id.get(key);
+    return row && numberOf(row, 'id');
+  }
+
+  /** The session that a create key made. */
+  ofCreateKey(createKey: string): StoredSession | undefined {
+    const row = this.#statements.ofKey.get(createKey);
+    return row && this.#stored(row);
+  }
+
+  /** Row number and last entry of one life of a session that has no live turn. */
+  end(key: string, epoch: string): { id: number; head: number } | undefined {
+    const row = this.#statements.head.get(key, epoch);
+    return row && { id: numberOf(row, 'id'), head: numberOf(row, 'last_seq') };
+  }
+
+  insert(session: NewSession, now: number, createKey: string | null): StoredSession {
+    const key = sessionKey(session);
+    if (this.#statements.isOver.get(key, session.epoch)) throw new Error('An epoch is used only once');
+    const made: SessionRecord = {
+      ...session,
+      status: 'active',
+      createdAt: now,
+      lastInteractionAt: now,
+      turnCount: 0,
+      safety: { level: 'none', mode: 'normal' },
+      lastSeq: 0,
+      lastTurn: 0,
+      version: 1,
+    };
+    const owner = digest(session.owner);
+    const { identity, state } = parts(made);
+    const row = this.#statements.insert.run(
+      key,
+      session.tenant,
+      owner,
+      session.epoch,
+      0,
+      this.#identity.seal(identity),
+      this.#state.seal(state),
+    );
+    const id = Number(row.lastInsertRowid);
+    if (createKey !== null) this.#statements.insertKey.run(createKey, id);
+    return { id, key, session: made };
+  }
+
+  /** Stores what changed of a session. */
+  update(stored: StoredSession, changes: Partial<State & { lastSeq: number }>): StoredSession {
+    const session = { ...stored.session, ...changes };
+    this.#statements.update.run(session.lastSeq, this.#state.seal(parts(session).state), stored.id);
+    return { ...stored, session };
+  }
+
+  /** Deletes a session, its turns and its create key, and keeps which life of it is over. */
+  bury({ id, key, session }: StoredSession, now: number): void {
+    this.#statements.bury.run(key, session.epoch, now);
+    for (const drop of this.#drops) drop.run(id);
+  }
+
+  /** Sessions behind the row number `after`, oldest first, and how many there are in all. */
+  list(tenant: string, owner: string | null, after: number, limit: number) {
+    const { ofTenant, ofOwner, countOfTenant, countOfOwner } = this.#statements;
+    const named = owner === null ? null : digest(owner);
+    const rows =
+      named === null ? ofTenant.all(tenant, after, limit) : ofOwner.all(tenant, named, after, limit);
+    const count = named === null ? countOfTenant.get(tenant) : countOfOwner.get(tenant, named);
+    return { total: Number(count?.['total']), sessions: rows.map((row) => this.#stored(row)) };
+  }
+
+  #stored(row: Row): StoredSession {
+    const key = textOf(row, 'key');
+    const session: SessionRecord = {
+      ...this.#identity.open(textOf(row, 'identity')),
+      ...this.#state.open(textOf(row, 'state')),
+      lastSeq: this.#lives.get(key)?.head ?? numberOf(row, 'last_seq'),
+    };
+    return { id: numberOf(row, 'id'), key, session };
+  }
+}
+
+/** What never changes apart from what does: metadata may be large. The last entry has its own column. */
+function parts(session: SessionRecord): { identity: Identity; state: State } {
+  const { tenant, sessionId, epoch, owner, clientId, metadata, locale, country, ageBand, createdAt } =
+    session;
+  const { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version } = session;
+  return {
+    identity: { tenant, sessionId, epoch, owner, clientId, metadata, locale, country, ageBand, createdAt },
+    state: { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version },
+  };
+}

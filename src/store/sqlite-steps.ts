@@ -1,0 +1,304 @@
+// Every step of the store that writes. A step reads, refuses if it must, and only then writes.
+import { AppError } from '../errors.ts';
+import type { Step } from './group-commit.ts';
+import type { LiveTurn } from './live-turns.ts';
+import type { SqliteData } from './sqlite-data.ts';
+import type { StoredSession } from './sqlite-sessions.ts';
+import type {
+  AdmitRequest,
+  Admitted,
+  CreateRequest,
+  Fenced,
+  FinishRequest,
+  Lease,
+  NewEntry,
+  SessionLife,
+  SessionRecord,
+  SessionRef,
+  Store,
+  TurnEntry,
+  TurnRecord,
+  TurnView,
+} from './store.ts';
+import { digest, sessionKey } from './envelope.ts';
+import { freshWords, isWords } from './fold.ts';
+import { liveView } from './sqlite-turns.ts';
+
+export class SqliteSteps {
+  readonly #data: SqliteData;
+  readonly #now: () => number;
+
+  constructor(data: SqliteData, now: () => number) {
+    this.#data = data;
+    this.#now = now;
+  }
+
+  create(step: Step, { session, createKey, idGiven }: CreateRequest): Awaited<ReturnType<Store['create']>> {
+    const { sessions } = this.#data;
+    const made = createKey === null ? null : digest(session.tenant, session.owner, createKey);
+    const before = made === null ? undefined : sessions.ofCreateKey(made);
+    if (before) {
+      if (idGiven && before.session.sessionId !== session.sessionId)
+        throw new AppError('IDEMPOTENCY_CONFLICT');
+      return { created: false, session: before.session };
+    }
+    const key = sessionKey(session);
+    if (sessions.get(key)) throw taken();
+    step.changed(key);
+    return { created: true, session: sessions.insert(session, this.#now(), made).session };
+  }
+
+  admit(step: Step, request: AdmitRequest): Admitted {
+    const { sessions, lives } = this.#data;
+    const key = sessionKey(request.session);
+    const found = sessions.get(key);
+    const live = lives.get(key);
+    const settled = found && this.#before(found, live, request);
+    if (settled) return settled;
+    if (request.basis?.epoch !== found?.session.epoch || request.basis?.version !== found?.session.version) {
+      return { kind: 'stale' };
+    }
+    const interrupted = live && found ? this.#cancel(step, found, live) : undefined;
+    const stored = interrupted ?? found ?? sessions.insert(request.session, this.#now(), null);
+    const admitted = this.#begin(step, stored, request);
+    step.changed(key);
+    return { kind: 'admitted', ...admitted, interrupted: live?.turn.turnId ?? null };
+  }
+
+  start(step: Step, lease: Lease, begun: Parameters<Store['start']>[1]): TurnRecord | Fenced {
+    const live = this.#data.lives.held(lease);
+    if (!live) return 'fenced';
+    const now = this.#now();
+    const turn: TurnRecord = {
+      ...live.turn,
+      ...begun,
+      state: 'running',
+      phaseAt: now,
+      position: null,
+      beganAt: live.turn.beganAt ?? now,
+      attempts: live.turn.attempts + 1,
+      idleAttempts: live.turn.idleAttempts + 1,
+    };
+    this.#update(step, live, turn);
+    return turn;
+  }
+
+  append(step: Step, lease: Lease, entries: TurnEntry[], leaseMs: number): 'appended' | Fenced {
+    const live = this.#data.lives.held(lease);
+    if (!live) return 'fenced';
+    this.#say(step, live, entries);
+    this.#data.lives.change(step, live, { leaseUntil: this.#now() + leaseMs });
+    return 'appended';
+  }
+
+  finish(step: Step, lease: Lease, request: FinishRequest): 'finished' | Fenced {
+    const { lives, sessions } = this.#data;
+    const live = lives.held(lease);
+    const stored = live && sessions.get(live.key);
+    if (!live || !stored) return 'fenced';
+    const end = request.entries.findIndex((entry) => !isWords(entry));
+    if (request.entries[end]?.event !== (request.state === 'done' ? 'therapist:done' : 'therapist:error')) {
+      throw new Error(`No end entry for a turn that is ${request.state}`);
+    }
+    this.#say(step, live, request.entries.slice(0, end).filter(isWords));
+    const { progress, ...session } = stored.session;
+    this.#end(step, live, { state: request.state, generation: lease.generation }, request.entries.slice(end));
+    sessions.update(stored, {
+      ...this.#touched(session),
+      lastSeq: live.head,
+      status: request.status,
+      progress: request.progress ?? progress,
+      turnCount: session.turnCount + (request.state === 'done' ? 1 : 0),
+    });
+    return 'finished';
+  }
+
+  cancel(step: Step, ref: SessionRef, turnId: string | null): Awaited<ReturnType<Store['cancel']>> {
+    const { sessions, lives, turns } = this.#data;
+    const key = sessionKey(ref);
+    const stored = sessions.get(key);
+    if (!stored) throw new AppError('SESSION_NOT_FOUND');
+    const live = lives.get(key);
+    if (live && (turnId === null || live.turn.turnId === turnId)) {
+      this.#cancel(step, stored, live);
+      return { turnId: live.turn.turnId, state: 'cancelled', wasLive: true };
+    }
+    const ended = turnId === null ? undefined : turns.byId(stored.id, turnId, live);
+    if (!ended) throw new AppError('TURN_NOT_FOUND');
+    return { turnId: ended.turn.turnId, state: ended.turn.state, wasLive: false };
+  }
+
+  takeOver(step: Step, leaseMs: number, limit: number): { session: SessionRecord; view: TurnView }[] {
+    const { lives, sessions } = this.#data;
+    const now = this.#now();
+    return lives.leaseless(now, limit).map((live) => {
+      const stored = sessions.get(live.key);
+      if (!stored) throw new Error('A live turn has no session');
+      this.#update(step, live, { ...live.turn, generation: live.turn.generation + 1 });
+      lives.change(step, live, { leaseUntil: now + leaseMs, lastCall: [] });
+      return { session: stored.session, view: liveView(live) };
+    });
+  }
+
+  note(
+    step: Step,
+    life: SessionLife,
+    entries: NewEntry[],
+    change: Parameters<Store['note']>[2],
+  ): 'noted' | 'gone' {
+    const { sessions, lives, log } = this.#data;
+    const stored = sessions.get(sessionKey(life));
+    if (stored?.session.epoch !== life.epoch) return 'gone';
+    const end = { session: stored.id, head: stored.session.lastSeq, live: lives.get(stored.key) };
+    log.append(step, end, entries);
+    const isChanged = Object.keys(change).length > 0;
+    sessions.update(stored, {
+      ...change,
+      lastSeq: end.head,
+      version: stored.session.version + (isChanged ? 1 : 0),
+    });
+    step.changed(stored.key);
+    return 'noted';
+  }
+
+  remove(step: Step, ref: SessionRef): boolean {
+    const { sessions, lives, log } = this.#data;
+    const key = sessionKey(ref);
+    const stored = sessions.get(key);
+    if (!stored) return false;
+    const live = lives.get(key);
+    log.drop(stored.id);
+    sessions.bury(stored, this.#now());
+    if (live) lives.remove(step, live);
+    step.changed(key);
+    return true;
+  }
+
+  compact(endedBefore: number, limit: number): number {
+    const { turns, log } = this.#data;
+    const found = turns.toCompact(endedBefore, limit);
+    for (const { session, n, firstSeq, lastSeq } of found) {
+      log.dropWords(session, firstSeq, lastSeq);
+      turns.markCompacted(session, n);
+    }
+    log.trim();
+    return found.length;
+  }
+
+  /** What came before in the session decides: a repeat gets its turn, and some requests are refused. [P-6] */
+  #before(found: StoredSession, live: LiveTurn | undefined, request: AdmitRequest): Admitted | undefined {
+    if (found.session.owner !== request.session.owner) throw taken();
+    const repeated =
+      request.inputId === null ? undefined : this.#data.turns.byInput(found.id, request.inputId, live);
+    if (repeated && repeated.turn.userInput !== request.userInput) throw new AppError('IDEMPOTENCY_CONFLICT');
+    if (repeated) return { kind: 'duplicate', session: found.session, turn: repeated.turn };
+    if (live && !request.interrupt) throw new AppError('TURN_IN_PROGRESS');
+    return undefined;
+  }
+
+  /** Stores the turn of an admission and everything that is seen with it. */
+  #begin(step: Step, stored: StoredSession, request: AdmitRequest) {
+    const { sessions, turns, log, lives } = this.#data;
+    const now = this.#now();
+    const n = stored.session.lastTurn + 1;
+    const end = { session: stored.id, head: stored.session.lastSeq, live: undefined };
+    log.append(step, end, request.entries);
+    const turn = newTurn(request, n, { first: stored.session.lastSeq + 1, last: end.head }, now);
+    turns.insert(stored.id, turn);
+    const { session } = sessions.update(stored, {
+      ...this.#touched(stored.session),
+      lastSeq: end.head,
+      lastTurn: n,
+      safety: request.safety,
+    });
+    const leaseUntil = now + request.leaseMs;
+    const { id, key } = stored;
+    const { epoch } = session;
+    const live = { session: id, key, epoch, turn, text: '', head: end.head, leaseUntil };
+    lives.add(step, { ...live, tail: [], journalFrom: null, lastCall: [] });
+    return { session, turn };
+  }
+
+  /** Adds the words that are new, and remembers the call. */
+  #say(step: Step, live: LiveTurn, entries: TurnEntry[]): void {
+    const { log, lives } = this.#data;
+    const fresh = freshWords(live.text, entries, live.lastCall);
+    if (fresh.length === 0) return;
+    log.appendWords(step, live, fresh);
+    lives.change(step, live, { lastCall: entries });
+    step.changed(live.key);
+    const { turn } = live;
+    const hasText = fresh.some((entry) => entry.event === 'therapist:token' && entry.data.text !== '');
+    const isFirst = turn.firstTextAt === null || turn.idleAttempts > 0;
+    if (!hasText || !isFirst) return;
+    this.#update(step, live, { ...turn, firstTextAt: turn.firstTextAt ?? this.#now(), idleAttempts: 0 });
+  }
+
+  #cancel(step: Step, stored: StoredSession, live: LiveTurn): StoredSession {
+    const { turnId, generation } = live.turn;
+    const end: NewEntry = { event: 'turn:cancelled', data: { turn_id: turnId, text: live.text } };
+    this.#end(step, live, { state: 'cancelled', generation: generation + 1 }, [end]);
+    return this.#data.sessions.update(stored, { ...this.#touched(stored.session), lastSeq: live.head });
+  }
+
+  /** Appends the end entry and what follows it, and closes the turn. [P-8] */
+  #end(
+    step: Step,
+    live: LiveTurn,
+    over: Pick<TurnRecord, 'state' | 'generation'>,
+    entries: NewEntry[],
+  ): void {
+    const { log, lives } = this.#data;
+    const lastSeq = live.head + 1;
+    log.append(step, { session: live.session, head: live.head, live }, entries);
+    this.#update(step, live, { ...live.turn, ...over, lastSeq, endedAt: this.#now(), position: null });
+    lives.remove(step, live);
+  }
+
+  #update(step: Step, live: LiveTurn, turn: TurnRecord): void {
+    this.#data.turns.update(live.session, turn);
+    this.#data.lives.change(step, live, { turn });
+    step.changed(live.key);
+  }
+
+  #touched(session: Pick<SessionRecord, 'version'>) {
+    return { version: session.version + 1, lastInteractionAt: this.#now() };
+  }
+}
+
+function newTurn(
+  request: AdmitRequest,
+  n: number,
+  seq: { first: number; last: number },
+  now: number,
+): TurnRecord {
+  return {
+    turnId: request.turnId,
+    n,
+    state: 'queued',
+    generation: 1,
+    inputId: request.inputId,
+    userInput: request.userInput,
+    plan: request.plan,
+    firstSeq: seq.first,
+    lastSeq: seq.last,
+    length: 0,
+    startedAt: now,
+    endedAt: null,
+    phase: 'queued',
+    phaseAt: now,
+    position: null,
+    source: null,
+    model: null,
+    beganAt: null,
+    firstTextAt: null,
+    attempts: 0,
+    idleAttempts: 0,
+  };
+}
+
+function taken(): AppError {
+  return new AppError('SESSION_CONFLICT', {
+    message: 'A session with this id exists; choose another id, or leave it out to get one',
+  });
+}

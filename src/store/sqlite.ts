@@ -1,0 +1,285 @@
+// The embedded store: one SQLite file in a directory that one process holds.
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import type { LiveTurn } from './live-turns.ts';
+import type { SqliteData } from './sqlite-data.ts';
+import type {
+  AdmitRequest,
+  CreateRequest,
+  FinishRequest,
+  Lease,
+  LogPage,
+  NewEntry,
+  SessionLife,
+  SessionRef,
+  SessionSnapshot,
+  Store,
+  TurnEntry,
+  TurnRecord,
+} from './store.ts';
+import { lockDirectory } from './data-lock.ts';
+import { sessionKey } from './envelope.ts';
+import { GroupCommit } from './group-commit.ts';
+import { NO_LEASE } from './live-turns.ts';
+import { loadData } from './sqlite-data.ts';
+import { asUnavailable, unavailable } from './sqlite-failure.ts';
+import { migrate } from './sqlite-schema.ts';
+import { SqliteSteps } from './sqlite-steps.ts';
+import { liveView } from './sqlite-turns.ts';
+import { Watchers } from './watchers.ts';
+
+const BUSY_TIMEOUT_MS = 5000;
+/** Turns compacted in one transaction: more of them hold up other writes for longer. */
+const COMPACT_BATCH = 50;
+/** What stays of the write-ahead file after a burst. */
+const WAL_KEPT_BYTES = 16 * 1024 * 1024;
+/** What a snapshot says besides turns. */
+const NOTICES = ['disclosure', 'safety:resources'] as const;
+
+export interface SqliteOptions {
+  /** Where the data lies, made if it is missing; `:memory:` keeps nothing. */
+  directory: string;
+  /**
+   * `normal` (default): an acknowledged write survives the death of the process. `full`: also a loss of power, for one
+   * wait for the disk per commit.
+   */
+  durability?: 'normal' | 'full';
+  /** ms since 1970; the system's clock by default. */
+  now?: () => number;
+  /** Told what a wake-up throws; nobody by default. */
+  onFault?: (error: unknown) => void;
+}
+
+/**
+ * Opens the store in a directory. Rejects with an Error of one line, fit for the person who starts the server, when the
+ * directory is in use or cannot be written, or the data was written by a newer version.
+ */
+export async function openSqlite(options: SqliteOptions): Promise<Store> {
+  const isFile = options.directory !== ':memory:';
+  using resources = new DisposableStack();
+  if (isFile) resources.use(lockDirectory(options.directory));
+  const db = openDatabase(isFile ? join(options.directory, 'stillpoint.db') : ':memory:', options);
+  resources.defer(() => db.close());
+  const store = new SqliteStore(isFile ? 'sqlite' : 'memory', db, options);
+  store.owns(resources.move());
+  return store;
+}
+
+function openDatabase(path: string, { directory, durability }: SqliteOptions): DatabaseSync {
+  const synchronous = durability === 'full' ? 'FULL' : 'NORMAL';
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA secure_delete = ON`);
+    db.exec(`PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+    return db;
+  } catch (cause) {
+    db?.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`The data in ${directory} cannot be opened: ${reason}`, { cause });
+  }
+}
+
+/** The store on an open database, which it brings to the newest schema. */
+export class SqliteStore implements Store {
+  readonly name: string;
+  readonly #data: SqliteData;
+  readonly #steps: SqliteSteps;
+  readonly #commit: GroupCommit;
+  readonly #watchers: Watchers;
+  readonly #now: () => number;
+  readonly #beat: () => void;
+  #resources = new DisposableStack();
+  #isClosed = false;
+
+  constructor(name: string, db: DatabaseSync, options: Pick<SqliteOptions, 'now' | 'onFault'>) {
+    migrate(db);
+    this.name = name;
+    this.#now = options.now ?? Date.now;
+    this.#data = loadData(db);
+    this.#steps = new SqliteSteps(this.#data, this.#now);
+    this.#watchers = new Watchers(options.onFault ?? (() => {}));
+    this.#commit = new GroupCommit(db, (changed) => {
+      for (const key of changed) this.#watchers.wake(key);
+    });
+    const beat = db.prepare(
+      'INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
+    );
+    this.#beat = () => beat.run(this.#now());
+  }
+
+  /** Hands over what is to be closed with the store. */
+  owns(resources: DisposableStack): void {
+    this.#resources = resources;
+  }
+
+  create(request: CreateRequest) {
+    return this.#commit.run((step) => this.#steps.create(step, request));
+  }
+
+  async session(ref: SessionRef) {
+    return this.#view(() => this.#data.sessions.get(sessionKey(ref))?.session);
+  }
+
+  admit(request: AdmitRequest) {
+    return this.#commit.run((step) => this.#steps.admit(step, request));
+  }
+
+  start(lease: Lease, begun: Parameters<Store['start']>[1]) {
+    return this.#commit.run((step) => this.#steps.start(step, lease, begun));
+  }
+
+  async mark(lease: Lease, phase: TurnRecord['phase'], position: number | null) {
+    return this.#view(() => {
+      const live = this.#data.lives.held(lease);
+      if (!live) return 'fenced';
+      const phaseAt = live.turn.phase === phase ? live.turn.phaseAt : this.#now();
+      live.turn = { ...live.turn, phase, phaseAt, position };
+      this.#watchers.wake(live.key);
+      return 'marked';
+    });
+  }
+
+  append(lease: Lease, entries: TurnEntry[], leaseMs: number) {
+    return this.#commit.run((step) => this.#steps.append(step, lease, entries, leaseMs));
+  }
+
+  finish(lease: Lease, request: FinishRequest) {
+    return this.#commit.run((step) => this.#steps.finish(step, lease, request));
+  }
+
+  cancel(ref: SessionRef, turnId: string | null) {
+    return this.#commit.run((step) => this.#steps.cancel(step, ref, turnId));
+  }
+
+  async renew(leases: Lease[], leaseMs: number) {
+    return this.#view(() => leases.filter((lease) => !this.#lease(lease, this.#now() + leaseMs)));
+  }
+
+  async release(leases: Lease[]) {
+    this.#view(() => leases.forEach((lease) => this.#lease(lease, NO_LEASE)));
+  }
+
+  async takeOver(_node: string, leaseMs: number, limit: number) {
+    const isIdle = this.#view(() => this.#data.lives.leaseless(this.#now(), 1).length === 0);
+    return isIdle ? [] : this.#commit.run((step) => this.#steps.takeOver(step, leaseMs, limit));
+  }
+
+  note(life: SessionLife, entries: NewEntry[], change: Parameters<Store['note']>[2]) {
+    return this.#commit.run((step) => this.#steps.note(step, life, entries, change));
+  }
+
+  async read(life: SessionLife, after: number, limit: number): Promise<LogPage | undefined> {
+    return this.#view(() => {
+      const end = this.#end(life);
+      if (!end) return undefined;
+      const entries = after < end.head ? this.#data.log.read(end.session, end.live, after, limit) : [];
+      return { entries, head: end.head, live: end.live?.turn ?? null };
+    });
+  }
+
+  async heads(lives: SessionLife[]) {
+    return this.#view(() => lives.map((life) => this.#end(life)?.head ?? 0));
+  }
+
+  async snapshot(ref: SessionRef, turns: number): Promise<SessionSnapshot | undefined> {
+    return this.#view(() => {
+      const stored = this.#data.sessions.get(sessionKey(ref));
+      const live = stored && this.#data.lives.get(stored.key);
+      return (
+        stored && {
+          session: stored.session,
+          turns: this.#data.turns.ended(stored.id, turns),
+          live: live ? liveView(live) : null,
+          notices: this.#data.log.latest(stored.id, NOTICES),
+        }
+      );
+    });
+  }
+
+  async turns(ref: SessionRef, before: number | null, limit: number) {
+    return this.#ofSession(ref, (id, live) => this.#data.turns.before(id, before, limit, live));
+  }
+
+  async turn(ref: SessionRef, turnId: string) {
+    return this.#ofSession(ref, (id, live) => this.#data.turns.byId(id, turnId, live));
+  }
+
+  async turnOfInput(ref: SessionRef, inputId: string) {
+    return this.#ofSession(ref, (id, live) => this.#data.turns.byInput(id, inputId, live));
+  }
+
+  remove(ref: SessionRef) {
+    return this.#commit.run((step) => this.#steps.remove(step, ref));
+  }
+
+  async list(tenant: string, owner: string | null, after: string | null, limit: number) {
+    const from = /^\d{1,15}$/.test(after ?? '') ? Number(after) : 0;
+    return this.#view(() => {
+      const found = this.#data.sessions.list(tenant, owner, from, limit + 1);
+      const page = found.sessions.slice(0, limit);
+      const next = found.sessions.length > limit ? String(page.at(-1)?.id) : null;
+      return { total: found.total, sessions: page.map(({ session }) => session), next };
+    });
+  }
+
+  async compact(endedBefore: number) {
+    let total = 0;
+    for (;;) {
+      const count = await this.#commit.run(() => this.#steps.compact(endedBefore, COMPACT_BATCH));
+      total += count;
+      if (count < COMPACT_BATCH) return total;
+    }
+  }
+
+  watch(ref: SessionRef, wake: () => void): Disposable {
+    return this.#watchers.watch(sessionKey(ref), wake);
+  }
+
+  healthy() {
+    return this.#commit.run(this.#beat).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  async [Symbol.asyncDispose]() {
+    if (this.#isClosed) return;
+    this.#commit.close();
+    this.#isClosed = true;
+    this.#resources.dispose();
+  }
+
+  /** Where a life of a session ends in the log. */
+  #end(life: SessionLife): { session: number; head: number; live: LiveTurn | undefined } | undefined {
+    const key = sessionKey(life);
+    const live = this.#data.lives.get(key);
+    if (live?.epoch === life.epoch) return { session: live.session, head: live.head, live };
+    const end = this.#data.sessions.end(key, life.epoch);
+    return end && { session: end.id, head: end.head, live: undefined };
+  }
+
+  #lease(lease: Lease, leaseUntil: number): boolean {
+    const live = this.#data.lives.held(lease);
+    if (live) live.leaseUntil = leaseUntil;
+    return live !== undefined;
+  }
+
+  #ofSession<T>(ref: SessionRef, look: (id: number, live: LiveTurn | undefined) => T): T | undefined {
+    const key = sessionKey(ref);
+    return this.#view(() => {
+      const id = this.#data.sessions.idOf(key);
+      return id === undefined ? undefined : look(id, this.#data.lives.get(key));
+    });
+  }
+
+  /** Reads what is committed: steps run to their end between two reads. */
+  #view<T>(look: () => T): T {
+    if (this.#isClosed) throw unavailable(new Error('The store is closed'));
+    try {
+      return look();
+    } catch (error) {
+      throw asUnavailable(error);
+    }
+  }
+}
