@@ -1,0 +1,182 @@
+// The little language the rules are written in, and its matcher. A frame is a row of words:
+//   word   a|b   @class   any of it with ? behind it may be missing
+//   ..  up to two and  ...  up to four other words, but no negation among them and no end of sentence
+//   #  a number    ##  a number of eight or more    ^  first and  $  last in the sentence
+import { STOP } from './words.ts';
+import type { Word } from './words.ts';
+
+interface Step {
+  kind: 'words' | 'gap';
+  words: ReadonlySet<string>;
+  /** A number of at least this much fits too. */
+  atLeast: number;
+  optional: boolean;
+}
+
+interface Frame {
+  rule: string;
+  steps: readonly Step[];
+  first: boolean;
+  last: boolean;
+}
+
+export interface Lexicon {
+  classes: Readonly<Record<string, readonly string[]>>;
+  negators: ReadonlySet<string>;
+}
+
+export interface Frames {
+  /** By the word they begin with; those that begin with a number under `#`. */
+  byWord: ReadonlyMap<string, readonly Frame[]>;
+  /** Every word in them. */
+  words: ReadonlySet<string>;
+}
+
+/** A place where a frame fits. */
+export interface Hit {
+  rule: string;
+  start: number;
+  /** The last word of the longest fit. */
+  end: number;
+  /** The last word of the shortest. */
+  shortest: number;
+}
+
+const nothing: ReadonlySet<string> = new Set();
+const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
+const numbers: Readonly<Record<string, number>> = {
+  two: 2,
+  three: 3,
+  four: 4,
+  five: 5,
+  six: 6,
+  seven: 7,
+  eight: 8,
+  nine: 9,
+  ten: 10,
+  twelve: 12,
+  fifteen: 15,
+  twenty: 20,
+  thirty: 30,
+  forty: 40,
+  fifty: 50,
+  sixty: 60,
+  hundred: 100,
+};
+const MANY = 8;
+/** States of a frame are bits of one number. */
+const STEPS_MAX = 30;
+
+/** The number a word stands for, or undefined. */
+export function numberOf(word: string): number | undefined {
+  return /^\d{1,4}$/.test(word) ? Number(word) : numbers[word];
+}
+
+function stepsOf(element: string, lexicon: Lexicon): Step[] {
+  const gap = gaps[element];
+  if (gap !== undefined) return Array<Step>(gap).fill({ kind: 'gap', words: nothing, atLeast: Infinity, optional: true });
+  const optional = element.endsWith('?');
+  const body = optional ? element.slice(0, -1) : element;
+  let atLeast = Infinity;
+  const words = body.split('|').flatMap((name) => {
+    if (name === '#' || name === '##') {
+      atLeast = name === '#' ? 0 : MANY;
+      return [];
+    }
+    if (!name.startsWith('@')) {
+      if (!/^[a-z0-9']+$/.test(name)) throw new Error(`Not a word: ${element}`);
+      return [name];
+    }
+    const members = lexicon.classes[name.slice(1)];
+    if (!members) throw new Error(`No class ${name}`);
+    return members;
+  });
+  return [{ kind: 'words', words: new Set(words), atLeast, optional }];
+}
+
+function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
+  const elements = line.split(' ');
+  const first = elements[0] === '^';
+  const last = elements.at(-1) === '$';
+  const steps = elements.slice(first ? 1 : 0, last ? -1 : undefined).flatMap((element) => stepsOf(element, lexicon));
+  while (steps.at(-1)?.kind === 'gap') steps.pop();
+  const head = steps[0];
+  if (head === undefined || head.kind === 'gap' || head.optional || steps.length > STEPS_MAX) {
+    throw new Error(`A frame begins with a word and has at most ${STEPS_MAX} steps: ${line}`);
+  }
+  return { rule, steps, first, last };
+}
+
+/** Reads the frames of all rules. A frame that cannot be read stops the start. */
+export function readFrames(rules: readonly { id: string; say: readonly string[] }[], lexicon: Lexicon): Frames {
+  const byWord = new Map<string, Frame[]>();
+  const words = new Set<string>();
+  for (const rule of rules) {
+    for (const line of rule.say) {
+      const frame = frameOf(rule.id, line, lexicon);
+      for (const step of frame.steps) for (const word of step.words) words.add(word);
+      const head = frame.steps[0];
+      for (const word of [...(head?.words ?? []), ...(head?.atLeast === Infinity ? [] : ['#'])]) {
+        const list = byWord.get(word);
+        if (list) list.push(frame);
+        else byWord.set(word, [frame]);
+      }
+    }
+  }
+  return { byWord, words };
+}
+
+function fits(step: Step, word: Word, opens: boolean, negators: ReadonlySet<string>): boolean {
+  if (step.kind === 'gap') return !opens && word.text !== STOP && !negators.has(word.text);
+  return step.words.has(word.text) || (step.atLeast < Infinity && (numberOf(word.text) ?? -1) >= step.atLeast);
+}
+
+/** Lets a state step over what may be missing. */
+function past(states: number, steps: readonly Step[]): number {
+  let all = states;
+  for (const [at, step] of steps.entries()) if (step.optional && (all & (1 << at)) !== 0) all |= 1 << (at + 1);
+  return all;
+}
+
+/**
+ * Where a frame fits from one word on. All its states move together, so the cost is bound by its number of steps. Gaps do not reach
+ * from one input into the next: said in pieces counts only word by word.
+ */
+function fit(frame: Frame, words: readonly Word[], start: number, negators: ReadonlySet<string>): Hit | undefined {
+  const { steps } = frame;
+  const done = 1 << steps.length;
+  let states = past(1, steps);
+  let shortest = -1;
+  let end = -1;
+  for (let at = start; at < words.length && (states & (done - 1)) !== 0; at += 1) {
+    const word = words[at];
+    if (word === undefined || word.text === STOP) break;
+    const opens = at > start && words[at - 1]?.source !== word.source;
+    let next = 0;
+    for (const [index, step] of steps.entries()) {
+      if ((states & (1 << index)) !== 0 && fits(step, word, opens, negators)) next |= 1 << (index + 1);
+    }
+    states = past(next, steps);
+    const after = words[at + 1];
+    if ((states & done) !== 0 && (!frame.last || after === undefined || after.text === STOP)) {
+      if (shortest < 0) shortest = at;
+      end = at;
+    }
+  }
+  return end < 0 ? undefined : { rule: frame.rule, start, end, shortest };
+}
+
+/** Every place where a frame fits, by its first word. Linear in the number of words. */
+export function findFrames(words: readonly Word[], frames: Frames, negators: ReadonlySet<string>): Hit[] {
+  const hits: Hit[] = [];
+  for (const [start, word] of words.entries()) {
+    const candidates = frames.byWord.get(numberOf(word.text) === undefined ? word.text : '#') ?? [];
+    const before = words[start - 1];
+    for (const frame of candidates) {
+      if (frame.first && before !== undefined && before.text !== STOP) continue;
+      const hit = fit(frame, words, start, negators);
+      if (hit) hits.push(hit);
+    }
+  }
+  return hits;
+}

@@ -1,0 +1,46 @@
+// What each level of risk means for the session (SAFETY.md 1.2), in one table.
+import type { SafetyLevel, SafetyMode } from '../contract/types.ts';
+
+interface LevelRow {
+  /** The highest one found wins. Equal classes of 1.2 are told apart only to have one answer. */
+  rank: number;
+  /** The mode the session enters. */
+  mode: SafetyMode;
+  /** Active or worse: never refused as busy or limited, and it interrupts a live turn. [P-12] */
+  risk: boolean;
+}
+
+export const levels: Readonly<Record<SafetyLevel, LevelRow>> = {
+  none: { rank: 0, mode: 'normal', risk: false },
+  past_attempt: { rank: 1, mode: 'support', risk: false },
+  passive: { rank: 2, mode: 'support', risk: false },
+  acute: { rank: 3, mode: 'crisis', risk: true },
+  abuse: { rank: 4, mode: 'crisis', risk: true },
+  other_harm: { rank: 5, mode: 'crisis', risk: true },
+  active: { rank: 6, mode: 'crisis', risk: true },
+  plan: { rank: 7, mode: 'crisis', risk: true },
+  medical: { rank: 8, mode: 'emergency', risk: true },
+};
+
+const modeRank: Readonly<Record<SafetyMode, number>> = {
+  normal: 0,
+  support: 1,
+  crisis_hold: 2,
+  crisis: 3,
+  emergency: 4,
+};
+
+/** Active or worse. Passive and past_attempt get a fixed first reply too, but are no reason to interrupt. */
+export function isRisk(level: SafetyLevel): boolean {
+  return levels[level].risk;
+}
+
+export function worse(a: SafetyLevel, b: SafetyLevel): SafetyLevel {
+  return levels[a].rank >= levels[b].rank ? a : b;
+}
+
+/** The mode after a finding: never below the mode before. */
+export function modeAfter(before: SafetyMode, level: SafetyLevel): SafetyMode {
+  const entered = levels[level].mode;
+  return modeRank[entered] > modeRank[before] ? entered : before;
+}

@@ -1,0 +1,232 @@
+// Cuts a folded text into the words the rules speak of: contractions opened, disguises undone, fillers left out.
+import { fold } from './fold.ts';
+
+export interface Word {
+  text: string;
+  /** Which of the inputs it came from. */
+  source: number;
+  /** Stands between quotation marks. */
+  quoted: boolean;
+}
+
+/** The end of a sentence, as a word no frame matches. */
+export const STOP = '.';
+
+export interface Speech {
+  /** Left out: they change how strongly a thing is said, not what is said. */
+  fillers: ReadonlySet<string>;
+  /** Contractions, chat spellings and common slips: one word to the words it stands for. */
+  spellings: ReadonlyMap<string, readonly string[]>;
+  /** Every word some frame knows. */
+  known: ReadonlySet<string>;
+  /** Words worth undoing a disguise for. */
+  keys: ReadonlySet<string>;
+  /** "No." is a sentence of its own; other single words may be one of a sentence cut in pieces. */
+  negators: ReadonlySet<string>;
+  /** `known` by its spelling without doubled letters. */
+  undoubled: ReadonlyMap<string, string>;
+  longest: number;
+}
+
+// Words with apostrophes and signs that stand for letters inside; then what ends sentences and what quotes. The classes share no
+// character, so there is one way to read a text and no going back.
+const PIECE = /[\p{L}\p{N}@$*]+(?:['!|+][\p{L}\p{N}@$*]+)*|[.?!;\n"']/gu;
+const SIGNS = /[0-9@$!|+]/;
+const LETTER = /\p{L}/u;
+const signLetters: Readonly<Record<string, string>> = {
+  '0': 'o',
+  '3': 'e',
+  '4': 'a',
+  '5': 's',
+  '7': 't',
+  '8': 'b',
+  '@': 'a',
+  $: 's',
+  '!': 'i',
+  '+': 't',
+};
+const suffixes: readonly (readonly [string, string])[] = [
+  ["n't", 'not'],
+  ["'m", 'am'],
+  ["'re", 'are'],
+  ["'ve", 'have'],
+  ["'ll", 'will'],
+  ["'d", 'would'],
+  ["'s", 'is'],
+];
+/** Longer unbroken runs of letters are noise, not words written together. */
+const RUN_MAX = 120;
+
+function withoutDoubles(word: string): string {
+  return word.replace(/(.)\1+/gsu, '$1');
+}
+
+export function undouble(words: Iterable<string>): Map<string, string> {
+  return new Map([...words].map((word) => [withoutDoubles(word), word]));
+}
+
+/** Digits and signs read as letters, when that makes a known word: "k1ll", "$uicide", "d!e". */
+function withLetters(piece: string, speech: Speech): string | undefined {
+  if (!SIGNS.test(piece) || !LETTER.test(piece) || piece.length > speech.longest * 2) return undefined;
+  for (const one of ['i', 'l']) {
+    const word = piece.replace(/[0-9@$!|+]/g, (sign) => signLetters[sign] ?? (sign === '1' || sign === '|' ? one : sign));
+    const found = speech.known.has(word) || speech.spellings.has(word) ? word : speech.undoubled.get(withoutDoubles(word));
+    if (found !== undefined) return found;
+  }
+  return undefined;
+}
+
+/** A star stands for one letter of a key word: "k*ll", "su*cide". */
+function withoutStars(piece: string, speech: Speech): string | undefined {
+  if (!piece.includes('*') || piece.length > speech.longest) return undefined;
+  for (const key of speech.keys) {
+    if (key.length !== piece.length || key[0] !== piece[0]) continue;
+    if ([...piece].every((letter, at) => letter === '*' || letter === key[at])) return key;
+  }
+  return undefined;
+}
+
+/** Known words written together ("killmyself"), if a key word is among them and nothing is left over. */
+function apart(run: string, speech: Speech): string[] | undefined {
+  if (run.length > RUN_MAX || ![...speech.keys].some((key) => run.includes(key))) return undefined;
+  const from: number[] = [0];
+  for (let end = 1; end <= run.length; end += 1) {
+    for (let start = Math.max(0, end - speech.longest); start < end; start += 1) {
+      if (from[start] === undefined || from[end] !== undefined) continue;
+      const word = run.slice(start, end);
+      if (speech.known.has(word) && (word.length > 1 || word === 'i' || word === 'a')) from[end] = start;
+    }
+  }
+  const words: string[] = [];
+  for (let end = run.length; end > 0;) {
+    const start = from[end];
+    if (start === undefined) return undefined;
+    words.unshift(run.slice(start, end));
+    end = start;
+  }
+  return words;
+}
+
+function openContraction(piece: string): string[] | undefined {
+  for (const [suffix, word] of suffixes) {
+    if (piece.length > suffix.length && piece.endsWith(suffix)) return [piece.slice(0, -suffix.length), word];
+  }
+  return undefined;
+}
+
+/** The words one piece of text stands for. */
+function read(piece: string, speech: Speech): readonly string[] {
+  const bare = piece.replace(/^\*+|\*+$/g, '');
+  const spelled = speech.spellings.get(bare);
+  if (spelled) return spelled;
+  if (speech.known.has(bare) || bare === '') return [bare];
+  const shown = withoutStars(bare, speech) ?? withLetters(bare, speech);
+  if (shown !== undefined) return speech.spellings.get(shown) ?? [shown];
+  const opened = openContraction(bare);
+  if (opened) return opened;
+  if (/(.)\1\1|aa|ii|uu/su.test(bare)) {
+    const single = speech.undoubled.get(withoutDoubles(bare));
+    if (single !== undefined) return speech.spellings.get(single) ?? [single];
+  }
+  const parts = bare.length >= 8 ? apart(bare.replaceAll("'", ''), speech) : undefined;
+  return parts ?? bare.split(/[!|+']/);
+}
+
+interface Piece {
+  text: string;
+  quoted: boolean;
+}
+
+/** Marks what lies between quotation marks; a mark that is never closed quotes nothing. */
+function pieces(text: string): Piece[] {
+  const found: Piece[] = [];
+  const opened: Record<string, number | undefined> = {};
+  for (const match of text.matchAll(PIECE)) {
+    const mark = match[0];
+    if (mark !== '"' && mark !== "'") {
+      found.push({ text: '\n.?!;'.includes(mark) ? STOP : mark, quoted: false });
+      continue;
+    }
+    const since = opened[mark];
+    opened[mark] = since === undefined ? found.length : undefined;
+    if (since !== undefined) for (let at = since; at < found.length; at += 1) found[at] = { text: found[at]?.text ?? '', quoted: true };
+  }
+  return found;
+}
+
+/** Three or more letters that stand alone are one word: "k i l l", "k.i.l.l". */
+function joinLetters(found: readonly Piece[], speech: Speech): Piece[] {
+  const joined: Piece[] = [];
+  let run: Piece[] = [];
+  const flush = (): void => {
+    const letters = run.filter((piece) => piece.text !== STOP);
+    if (letters.length < 3) {
+      joined.push(...run);
+    } else {
+      const text = letters.map((piece) => piece.text).join('');
+      const plain = speech.known.has(text) ? text : (withLetters(text, speech) ?? text);
+      const words = speech.known.has(plain) ? [plain] : (apart(plain, speech) ?? [plain]);
+      joined.push(...words.map((word) => ({ text: word, quoted: letters[0]?.quoted ?? false })));
+      if (run.at(-1)?.text === STOP) joined.push({ text: STOP, quoted: false });
+    }
+    run = [];
+  };
+  for (const piece of found) {
+    const single = piece.text.length === 1 && piece.text !== STOP;
+    const between = piece.text === STOP && run.length > 0 && run.at(-1)?.text !== STOP;
+    if (single || between) {
+      run.push(piece);
+    } else {
+      flush();
+      joined.push(piece);
+    }
+  }
+  flush();
+  return joined;
+}
+
+/** Puts the halves of a key word together again: "sui cide", "my self". */
+function joinHalves(words: readonly Word[], speech: Speech): Word[] {
+  const joined: Word[] = [];
+  for (const word of words) {
+    const last = joined.at(-1);
+    const whole = last === undefined ? '' : last.text + word.text;
+    const halved = whole === 'myself' || !speech.known.has(word.text) || !speech.known.has(last?.text ?? '');
+    if (last !== undefined && halved && whole.length > 3 && speech.keys.has(whole)) {
+      joined[joined.length - 1] = { ...word, text: whole };
+    } else {
+      joined.push(word);
+    }
+  }
+  return joined;
+}
+
+function isPause(words: readonly Word[], at: number, speech: Speech): boolean {
+  const alone = (index: number, step: number): boolean =>
+    words[index] !== undefined &&
+    words[index].text !== STOP &&
+    speech.known.has(words[index].text) &&
+    !speech.negators.has(words[index].text) &&
+    (words[index + step] === undefined || words[index + step]?.text === STOP);
+  return alone(at - 1, -1) || alone(at + 1, 1);
+}
+
+/**
+ * The words of several inputs in one row, oldest first. Between two inputs there is no end of sentence, and none around a single
+ * word ("I want to. Die."), so that what is said in pieces is read as one.
+ */
+export function wordsOf(inputs: readonly string[], speech: Speech): Word[] {
+  const all: Word[] = [];
+  for (const [source, input] of inputs.entries()) {
+    const own: Word[] = [];
+    for (const piece of joinLetters(pieces(fold(input)), speech)) {
+      for (const text of piece.text === STOP ? [STOP] : read(piece.text, speech)) {
+        if (text !== '' && !speech.fillers.has(text)) own.push({ text, source, quoted: piece.quoted });
+      }
+    }
+    while (own.at(-1)?.text === STOP) own.pop();
+    all.push(...own);
+  }
+  const halves = joinHalves(all, speech);
+  return halves.filter((word, at) => word.text !== STOP || (halves[at - 1]?.text !== STOP && !isPause(halves, at, speech)));
+}

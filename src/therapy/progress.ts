@@ -1,0 +1,23 @@
+// Last step of a turn: how far the session has come (DOMAIN.md 2.3, 2.5).
+import type { SessionProgress } from '../contract/types.ts';
+
+/** Where every session begins. A new object each time. */
+export function initialProgress(): SessionProgress {
+  return {
+    current_substate: '1.1_goal_and_vision',
+    body_question_count: 0,
+    completion_criteria: {
+      goal_established: false,
+      vision_created: false,
+      problem_identified: false,
+      body_awareness_present: false,
+      body_location_identified: false,
+      body_sensation_identified: false,
+      present_moment_focus: false,
+      pattern_understood: false,
+      rapport_established: false,
+      alpha_state_achieved: false,
+      ready_for_stage_2: false,
+    },
+  };
+}
