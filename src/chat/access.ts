@@ -1,0 +1,32 @@
+import { AppError } from '../errors.ts';
+import type { SessionRecord, SessionRef, Store } from '../store/store.ts';
+
+/** Who asks. Without authentication everybody is the same caller of one tenant. */
+export interface Caller {
+  tenant: string;
+  subject: string;
+  /** Aborts when nobody waits for the answer any more. */
+  signal: AbortSignal;
+}
+
+/** The caller of a server that asks nobody who they are. */
+export const anonymous = (signal: AbortSignal): Caller => ({
+  tenant: 'default',
+  subject: 'anonymous',
+  signal,
+});
+
+export const refOf = (caller: Caller, sessionId: string): SessionRef => ({
+  tenant: caller.tenant,
+  sessionId,
+});
+
+/**
+ * The session, if the caller may see it. Unknown and foreign are one answer. [S-7]
+ * @throws SESSION_NOT_FOUND
+ */
+export async function mustSession(store: Store, caller: Caller, sessionId: string): Promise<SessionRecord> {
+  const session = await store.session(refOf(caller, sessionId));
+  if (!session || session.owner !== caller.subject) throw new AppError('SESSION_NOT_FOUND');
+  return session;
+}

@@ -1,0 +1,260 @@
+// From an input to a stored turn: screened first, decided by rules, admitted in one step.
+import { randomBytes } from 'node:crypto';
+import type { Admission, SafetyNotice } from '../contract/types.ts';
+import { USER_INPUT_MAX } from '../contract/model.ts';
+import { AppError } from '../errors.ts';
+import { isUsable } from '../model/model.ts';
+import type { ModelState } from '../model/model.ts';
+import { reply } from '../safety/reply.ts';
+import { isRisk } from '../safety/levels.ts';
+import { screen } from '../safety/screen.ts';
+import type { Screening } from '../safety/screen.ts';
+import type {
+  AdmitRequest,
+  Admitted,
+  NewEntry,
+  NewSession,
+  SessionRecord,
+  Store,
+  TurnPlan,
+  TurnView,
+} from '../store/store.ts';
+import { guideLine } from '../therapy/guide.ts';
+import { navigate } from '../therapy/navigate.ts';
+import { perceive } from '../therapy/perceive.ts';
+import { initialProgress } from '../therapy/progress.ts';
+import type { Caller } from './access.ts';
+import type { Slots, Ticket } from './slots.ts';
+import type { Turns } from './turns.ts';
+import { toCursor, toSession } from './wire.ts';
+
+/** Turns looked back at for the window of the screening and for what the guide said lately. */
+const LOOK_BACK = 8;
+/** A session that changes under every one of this many decisions is a bug. */
+const DECISIONS_MAX = 50;
+const DRAIN_RETRY_MS = 2_000;
+
+export interface AdmitParts {
+  store: Store;
+  turns: Turns;
+  slots: Slots;
+  /** Null when no model is configured that needs a slot. */
+  modelState: () => ModelState | null;
+  isDraining: () => boolean;
+  node: string;
+  leaseMs: number;
+  newId: () => string;
+}
+
+export interface Words {
+  sessionId: string;
+  userInput: string;
+  inputId: string | null;
+  interrupt: boolean;
+}
+
+export const newEpoch = (): string => randomBytes(8).toString('hex');
+
+export const draining = (): AppError => new AppError('DRAINING', { retryAfterMs: DRAIN_RETRY_MS });
+
+/** A session nobody has described: what an input makes when there is none. */
+export function freshSession(caller: Caller, sessionId: string): NewSession {
+  return {
+    tenant: caller.tenant,
+    sessionId,
+    epoch: newEpoch(),
+    owner: caller.subject,
+    clientId: null,
+    metadata: {},
+    locale: null,
+    country: null,
+    ageBand: null,
+    progress: initialProgress(),
+  };
+}
+
+function mustFit(userInput: string): void {
+  if (userInput.length <= USER_INPUT_MAX || Array.from(userInput).length <= USER_INPUT_MAX) return;
+  throw new AppError('PAYLOAD_TOO_LARGE', {
+    message: `user_input has more than ${USER_INPUT_MAX} characters`,
+  });
+}
+
+interface Decision {
+  screening: Screening;
+  plan: TurnPlan;
+}
+
+/** A decision, and the session it was made from. */
+interface Considered extends Decision {
+  session: SessionRecord | undefined;
+}
+
+/** What the rules make of an input in the light of its session. Pure. */
+function decide(
+  words: Words,
+  fresh: NewSession,
+  session: SessionRecord | undefined,
+  earlier: TurnView[],
+): Decision {
+  const recent = earlier.slice(-2).map(({ turn }) => turn.userInput);
+  const mode = session?.safety.mode ?? 'normal';
+  const screening = screen({ text: words.userInput, recent, mode });
+  const progress = session?.progress ?? fresh.progress;
+  const selfHarm = { detected: screening.level !== 'none', phrases: screening.phrases };
+  const line = guideLine({
+    sessionId: words.sessionId,
+    n: (session?.lastTurn ?? 0) + 1,
+    userInput: words.userInput,
+    said: earlier.map(({ text }) => text),
+    progress,
+  });
+  const safety = reply(screening, session ?? fresh);
+  const preprocessing = perceive(words.userInput, { selfHarm });
+  const plan: TurnPlan = { preprocessing, navigation: navigate(progress), progress, line, safety };
+  return { screening, plan };
+}
+
+/** The entries of an admission: the input as it was taken, and with a risk where help is to be had. */
+function firstEntries(
+  turnId: string,
+  words: Words,
+  plan: TurnPlan,
+  session: SessionRecord | undefined,
+  safety: SessionRecord['safety'],
+): NewEntry[] {
+  const { preprocessing, navigation } = plan;
+  const n = (session?.lastTurn ?? 0) + 1;
+  const started = { turn_id: turnId, n, user_input: words.userInput, preprocessing, navigation };
+  const entries: NewEntry[] = [{ event: 'turn:started', data: started }];
+  if (plan.safety) {
+    const { level, resources } = plan.safety;
+    entries.push({ event: 'safety:resources', data: { turn_id: turnId, level, resources } });
+  }
+  if (session && session.safety.mode !== safety.mode) {
+    const { session_id: _, ...data } = toSession({ ...session, safety });
+    entries.push({ event: 'session:updated', data });
+  }
+  return entries;
+}
+
+export class Admissions {
+  readonly #parts: AdmitParts;
+
+  constructor(parts: AdmitParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Stores an input and begins its turn; a repeated one answers what the first one did.
+   * Risk goes first: it interrupts a live turn, needs no slot and is not refused while draining. [P-12]
+   * @throws SESSION_CONFLICT · TURN_IN_PROGRESS · IDEMPOTENCY_CONFLICT · MODEL_BUSY · DRAINING · PAYLOAD_TOO_LARGE ·
+   * STORE_UNAVAILABLE, which carries the help for a person at risk
+   */
+  async admit(words: Words, caller: Caller): Promise<Admission> {
+    mustFit(words.userInput);
+    const fresh = freshSession(caller, words.sessionId);
+    try {
+      return await this.#admit(words, fresh);
+    } catch (error) {
+      const help = reply(screen({ text: words.userInput, recent: [], mode: 'normal' }), fresh);
+      throw help ? withHelp(error, help) : error;
+    }
+  }
+
+  async #admit(words: Words, fresh: NewSession): Promise<Admission> {
+    let ticket: Ticket | null = null;
+    try {
+      for (let tries = 0; tries < DECISIONS_MAX; tries++) {
+        const considered = await this.#consider(words, fresh);
+        const repeated = await this.#repeated(words, considered.session);
+        if (repeated) return repeated;
+        ticket ??= this.#reserve(words, considered);
+        const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered));
+        if (admitted.kind === 'stale') continue;
+        const held = admitted.kind === 'admitted' ? ticket : null;
+        if (held) ticket = null;
+        return this.#begin(admitted, held);
+      }
+      throw new AppError('INTERNAL', { cause: new Error('the session changed under every decision') });
+    } finally {
+      ticket?.release();
+    }
+  }
+
+  async #consider(words: Words, fresh: NewSession): Promise<Considered> {
+    const { store } = this.#parts;
+    const found = await store.session(fresh);
+    const session = found?.owner === fresh.owner ? found : undefined;
+    const earlier = session ? await store.turns(session, null, LOOK_BACK) : undefined;
+    return { session, ...decide(words, fresh, session, earlier ?? []) };
+  }
+
+  /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */
+  #reserve(words: Words, { session, screening, plan }: Considered): Ticket | null {
+    const { slots, modelState, isDraining } = this.#parts;
+    if (isDraining() && !isRisk(screening.level)) throw draining();
+    const state = modelState();
+    if (plan.safety || !state || !isUsable(state)) return null;
+    return slots.reserve(session?.clientId ?? words.sessionId);
+  }
+
+  /** A repeat is answered even when nothing new is taken. */
+  async #repeated(words: Words, session: SessionRecord | undefined): Promise<Admission | undefined> {
+    if (!session || words.inputId === null) return undefined;
+    const view = await this.#parts.store.turnOfInput(session, words.inputId);
+    if (!view) return undefined;
+    if (view.turn.userInput !== words.userInput) throw new AppError('IDEMPOTENCY_CONFLICT');
+    return toAdmission(session, view.turn, true);
+  }
+
+  #request(words: Words, fresh: NewSession, { session, screening, plan }: Considered): AdmitRequest {
+    const { newId, node, leaseMs } = this.#parts;
+    const before = session?.safety ?? { level: 'none', mode: 'normal' };
+    const safety = screening.level === 'none' ? before : { level: screening.level, mode: screening.mode };
+    const turnId = newId();
+    return {
+      session: fresh,
+      basis: session ? { epoch: session.epoch, version: session.version } : null,
+      turnId,
+      inputId: words.inputId,
+      userInput: words.userInput,
+      interrupt: words.interrupt || isRisk(screening.level),
+      plan,
+      safety,
+      entries: firstEntries(turnId, words, plan, session, safety),
+      node,
+      leaseMs,
+    };
+  }
+
+  #begin(admitted: Exclude<Admitted, { kind: 'stale' }>, ticket: Ticket | null): Admission {
+    const { session, turn } = admitted;
+    if (admitted.kind === 'duplicate') return toAdmission(session, turn, true);
+    if (admitted.interrupted !== null) this.#parts.turns.abort(admitted.interrupted);
+    const position = ticket?.position ?? null;
+    this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket);
+    return toAdmission(session, { ...turn, position }, false);
+  }
+}
+
+/** [P-1] The one exception: when nothing can be stored, help goes with the refusal. */
+function withHelp(error: unknown, safety: SafetyNotice): unknown {
+  if (error instanceof AppError && error.code !== 'STORE_UNAVAILABLE') return error;
+  return new AppError('STORE_UNAVAILABLE', { safety, retryAfterMs: 1_000, cause: error });
+}
+
+function toAdmission(
+  session: SessionRecord,
+  turn: Pick<TurnView['turn'], 'turnId' | 'n' | 'state' | 'firstSeq' | 'position'>,
+  duplicate: boolean,
+): Admission {
+  return {
+    turn_id: turn.turnId,
+    n: turn.n,
+    state: turn.state,
+    cursor: toCursor(session, turn.firstSeq - 1),
+    ...(turn.position !== null && { position: turn.position }),
+    ...(duplicate && { duplicate }),
+  };
+}

@@ -1,0 +1,264 @@
+import type { Handlers, Health, Input, OperationName, Output } from '../contract/types.ts';
+import { AppError } from '../errors.ts';
+import type { Store, TurnView } from '../store/store.ts';
+import type { Caller } from './access.ts';
+import { mustSession, refOf } from './access.ts';
+import { Admissions, draining, freshSession } from './admit.ts';
+import type { AdmitParts } from './admit.ts';
+import type { Follow } from './follow.ts';
+import { fromCursor, toCursor, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
+
+export interface ChatParts extends AdmitParts {
+  follow: Follow;
+  /** Aborts when the server goes down: whoever waits is answered. */
+  closing: AbortSignal;
+  health: () => Promise<Health>;
+  now: () => number;
+}
+
+/** Ended turns in a snapshot (docs/protocol.md section 3), and the default page of the history. */
+const PAGE = 50;
+const HISTORY_MAX = 200;
+const LIST_MAX = 1_000;
+const EXPORT_PAGE = 1_000;
+/** Most characters of an id in a message. */
+const SHOWN_ID = 200;
+
+const toStamp = (at: number): string => toTime(at).replaceAll(/[-:]/g, '').replace('T', '_').slice(0, 15);
+
+/** `session_YYYYMMDD_HHMMSS_xxxxxxxx`, UTC. [S-2] */
+function madeId(now: number, newEpoch: string): string {
+  return `session_${toStamp(now)}_${newEpoch.slice(0, 8)}`;
+}
+
+type Made = { created: boolean; session: Parameters<typeof toSession>[0] };
+
+type Some<N extends OperationName> = Pick<Handlers<Caller>, N>;
+
+/** One handler per operation. */
+export function createChat(parts: ChatParts): Handlers<Caller> {
+  return {
+    ...sessionHandlers(parts),
+    ...turnHandlers(parts),
+    ...followHandlers(parts),
+    ...readHandlers(parts),
+    'auth:refresh': async () => ({ expires_at: null }),
+    'server:health': () => parts.health(),
+  };
+}
+
+function sessionHandlers(
+  parts: ChatParts,
+): Some<'session:create' | 'session:status' | 'session:delete' | 'session:list'> {
+  const { store, turns, now } = parts;
+  return {
+    'session:create': async (input, caller) => {
+      if (parts.isDraining()) throw draining();
+      const { created, session } = await createSession(store, now, input, caller);
+      const message = created
+        ? 'The session is there and ready.'
+        : 'The session was made before and is ready.';
+      return { ...toSession(session), created, message };
+    },
+
+    'session:status': async (input, caller) => toSession(await mustSession(store, caller, input.session_id)),
+
+    'session:delete': async (input, caller) => {
+      const session = await mustSession(store, caller, input.session_id);
+      if (!(await store.remove(session))) throw new AppError('SESSION_NOT_FOUND');
+      turns.abortSession(session);
+      return {};
+    },
+
+    'session:list': async (input, caller) => {
+      const { after, limit } = input;
+      const page = await store.list(caller.tenant, caller.subject, after ?? null, limit ?? LIST_MAX);
+      const sessions = page.sessions.map((record) => toListed(record, store.name));
+      return { total_sessions: page.total, sessions, next: page.next, timestamp: toTime(now()) };
+    },
+  };
+}
+
+function turnHandlers(parts: ChatParts): Some<'session:input' | 'turn:cancel' | 'turn:retry' | 'turn:get'> {
+  const { store, turns } = parts;
+  const admissions = new Admissions(parts);
+  return {
+    'session:input': (input, caller) => {
+      const { session_id: sessionId, user_input: userInput } = input;
+      const words = {
+        sessionId,
+        userInput,
+        inputId: input.input_id ?? null,
+        interrupt: input.interrupt ?? false,
+      };
+      return admissions.admit(words, caller);
+    },
+
+    'turn:cancel': async (input, caller) => {
+      const session = await mustSession(store, caller, input.session_id);
+      const { turnId, state } = await store.cancel(session, input.turn_id ?? null);
+      turns.abort(turnId);
+      return { turn_id: turnId, state };
+    },
+
+    'turn:retry': async (input, caller) => {
+      const userInput = await inputToRetry(store, input, caller);
+      const { session_id: sessionId, input_id: inputId } = input;
+      return admissions.admit({ sessionId, userInput, inputId: inputId ?? null, interrupt: false }, caller);
+    },
+
+    'turn:get': async (input, caller) => {
+      const session = await mustSession(store, caller, input.session_id);
+      return toTurn(session, await mustTurn(store, session, input.turn_id));
+    },
+  };
+}
+
+/** Following itself is the transport's: these tell it from where. */
+function followHandlers(
+  parts: ChatParts,
+): Some<'session:join' | 'session:events' | 'session:log' | 'session:leave' | 'received'> {
+  const { store } = parts;
+  return {
+    'session:join': (input, caller) => join(store, input, caller),
+    'session:events': (input, caller) => join(store, input, caller),
+    'session:log': (input, caller) => poll(parts, input, caller),
+    'session:leave': async (input, caller) => {
+      await mustSession(store, caller, input.session_id);
+      return {};
+    },
+    received: async () => ({}),
+  };
+}
+
+function readHandlers({ store }: ChatParts): Some<'session:history' | 'session:export'> {
+  return {
+    'session:history': async (input, caller) => {
+      const session = await mustSession(store, caller, input.session_id);
+      const found = (await store.turns(session, input.before ?? null, input.limit ?? PAGE)) ?? [];
+      const first = found[0]?.turn.n ?? 1;
+      return { turns: found.map((view) => toTurn(session, view)), next_before: first > 1 ? first : null };
+    },
+    'session:export': (input, caller) => exportSession(store, input.session_id, caller),
+  };
+}
+
+async function createSession(
+  store: Store,
+  now: () => number,
+  input: Input<'session:create'>,
+  caller: Caller,
+): Promise<Made> {
+  const given = input.session_id ?? '';
+  for (;;) {
+    const fresh = freshSession(caller, given);
+    const session = {
+      ...fresh,
+      sessionId: given === '' ? madeId(now(), fresh.epoch) : given,
+      clientId: input.client_id ?? null,
+      metadata: input.metadata ?? {},
+      locale: input.locale ?? null,
+      country: input.country ?? null,
+      ageBand: input.age_band ?? null,
+    };
+    try {
+      return await store.create({ session, createKey: input.create_key ?? null, idGiven: given !== '' });
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'SESSION_CONFLICT')) throw error;
+      if (given === '') continue; // [S-2] a clash of made ids is retried
+      const id = given.length > SHOWN_ID ? `${given.slice(0, SHOWN_ID).toWellFormed()}…` : given;
+      throw new AppError('SESSION_CONFLICT', {
+        message: `Session ID '${id}' already exists. Use another one, or leave it out to get one made for you.`,
+      });
+    }
+  }
+}
+
+/** [P-9] The log from the cursor on, or a snapshot; never a part of either. */
+async function join(
+  store: Store,
+  input: Input<'session:join'>,
+  caller: Caller,
+): Promise<Output<'session:join'>> {
+  const session = await mustSession(store, caller, input.session_id);
+  const cursor = input.after ?? '';
+  const seq = fromCursor(cursor, session.epoch);
+  if (seq !== undefined && seq <= session.lastSeq)
+    return { session: toSession(session), mode: 'tail', cursor };
+
+  const snapshot = await store.snapshot(session, PAGE);
+  if (!snapshot) throw new AppError('SESSION_NOT_FOUND');
+  return {
+    session: toSession(snapshot.session),
+    mode: 'snapshot',
+    cursor: toCursor(snapshot.session, snapshot.session.lastSeq),
+    turns: snapshot.turns.map((view) => toTurn(session, view)),
+    live: snapshot.live ? toTurn(session, snapshot.live) : null,
+    notices: snapshot.notices.map((entry) => toLogEntry(session, entry)),
+  };
+}
+
+async function poll(
+  { store, follow, closing }: ChatParts,
+  input: Input<'session:log'>,
+  caller: Caller,
+): Promise<Output<'session:log'>> {
+  const joined = await join(store, input, caller);
+  if (joined.mode === 'snapshot') return joined;
+  const life = { ...refOf(caller, joined.session.session_id), epoch: joined.session.epoch };
+  const after = fromCursor(joined.cursor, life.epoch) ?? 0;
+  const signal = AbortSignal.any([AbortSignal.timeout((input.wait ?? 0) * 1000), caller.signal, closing]);
+  const batch = await follow.next(life, after, signal);
+  if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
+  if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
+  const entries = batch.frames.map(({ event, data }) => ({ seq: Number(data['seq']), event, data }));
+  return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
+}
+
+async function mustTurn(
+  store: Store,
+  session: { tenant: string; sessionId: string },
+  turnId: string,
+): Promise<TurnView> {
+  const view = await store.turn(session, turnId);
+  if (!view) throw new AppError('TURN_NOT_FOUND');
+  return view;
+}
+
+/** @throws TURN_NOT_FOUND it is not the last turn, or it did not fail and was not cancelled */
+async function inputToRetry(store: Store, input: Input<'turn:retry'>, caller: Caller): Promise<string> {
+  const session = await mustSession(store, caller, input.session_id);
+  const { turn } = await mustTurn(store, session, input.turn_id);
+  const repeated = input.input_id ? await store.turnOfInput(session, input.input_id) : undefined;
+  if (repeated) return turn.userInput;
+  if (turn.endedAt === null) throw new AppError('TURN_IN_PROGRESS');
+  const canRetry = turn.n === session.lastTurn && (turn.state === 'failed' || turn.state === 'cancelled');
+  if (!canRetry)
+    throw new AppError('TURN_NOT_FOUND', {
+      message: 'Only the last turn can be retried, if it failed or was cancelled',
+    });
+  return turn.userInput;
+}
+
+async function exportSession(
+  store: Store,
+  sessionId: string,
+  caller: Caller,
+): Promise<Output<'session:export'>> {
+  const session = await mustSession(store, caller, sessionId);
+  const views: TurnView[] = [];
+  for (let before: number | null = null; before !== 1;) {
+    const page: TurnView[] = (await store.turns(session, before, HISTORY_MAX)) ?? [];
+    views.unshift(...page);
+    before = page[0]?.turn.n ?? 1;
+  }
+  const log: Output<'session:export'>['log'] = [];
+  for (let after = 0; ;) {
+    const page = await store.read(session, after, EXPORT_PAGE);
+    const last = page?.entries.at(-1);
+    if (!page || !last) break;
+    log.push(...page.entries.map((entry) => toLogEntry(session, entry)));
+    after = last.seq;
+  }
+  return { session: toSession(session), turns: views.map((view) => toTurn(session, view)), log };
+}

@@ -1,0 +1,70 @@
+// The one path every request takes: parse → authorise → limit → handle → shape the failure.
+import type { z } from 'zod';
+import { operations } from '../contract/operations.ts';
+import type { Failure, FaultDetail, Handlers, Input, OperationName, Output } from '../contract/types.ts';
+import { AppError, toFailure } from '../errors.ts';
+import type { Caller } from './access.ts';
+import { findExcess } from './shape.ts';
+import type { Log } from './turn.ts';
+
+export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
+
+/** Where a field of the input came from, for `detail[].loc[0]`. */
+export type Origin = (field: string) => 'body' | 'path' | 'query';
+
+const inBody: Origin = () => 'body';
+
+export type Dispatch = <N extends OperationName>(
+  name: N,
+  payload: unknown,
+  caller: Caller,
+  origin?: Origin,
+) => Promise<Result<Output<N>>>;
+
+/** Zod's codes in the words clients of the older service know. */
+function typeOf(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_type') return issue.input === undefined ? 'missing' : `${issue.expected}_type`;
+  if (issue.code === 'too_small' && issue.origin === 'string') return 'string_too_short';
+  if (issue.code === 'too_big' && issue.origin === 'string') return 'string_too_long';
+  if (issue.code === 'too_small') return 'greater_than_equal';
+  if (issue.code === 'too_big') return 'less_than_equal';
+  return 'value_error';
+}
+
+function refuse(details: FaultDetail[], origin: Origin): AppError {
+  const detail = details.map(({ loc, ...rest }) => ({
+    loc: [origin(String(loc[0] ?? '')), ...loc],
+    ...rest,
+  }));
+  const first = detail[0];
+  const message = first ? `${first.loc.join('.')}: ${first.msg}` : undefined;
+  return new AppError('VALIDATION_FAILED', { detail, ...(message !== undefined && { message }) });
+}
+
+function parse<N extends OperationName>(name: N, payload: unknown, origin: Origin): Input<N> {
+  const excess = findExcess(payload);
+  if (excess) throw refuse([excess], origin);
+  const parsed = operations[name].input.safeParse(payload, { reportInput: true });
+  // One key through two tables is more than TypeScript follows.
+  if (parsed.success) return parsed.data as Input<N>;
+  const faults = parsed.error.issues.map((issue) => ({
+    loc: issue.path.map((part) => (typeof part === 'number' ? part : String(part))),
+    msg: issue.message,
+    type: typeOf(issue),
+  }));
+  throw refuse(faults, origin);
+}
+
+export function createDispatch(handlers: Handlers<Caller>, log: Log): Dispatch {
+  return async (name, payload, caller, origin = inBody) => {
+    try {
+      const value = await handlers[name](parse(name, payload, origin), caller);
+      return { ok: true, value };
+    } catch (error) {
+      const failure = toFailure(error);
+      if (failure.code === 'INTERNAL')
+        log.error({ err: error, operation: name }, 'a request failed on our side');
+      return { ok: false, failure, error };
+    }
+  };
+}

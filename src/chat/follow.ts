@@ -1,0 +1,275 @@
+// The one read loop of every follower: read from my cursor, send, wait to be woken. There is no live path beside it.
+import { AppError } from '../errors.ts';
+import type { PushName } from '../contract/types.ts';
+import type { LogRecord, SessionLife, Store, TurnRecord } from '../store/store.ts';
+import { toCursor, toPayload } from './wire.ts';
+
+/** A push as it goes out: one entry, or neighbours merged. Shared by all followers that stand at one cursor. */
+export class Frame {
+  readonly event: PushName;
+  readonly data: Record<string, unknown>;
+  /** Only logged pushes have one: where a client resumes. */
+  readonly cursor: string | null;
+  #json: string | undefined;
+
+  constructor(event: PushName, data: Record<string, unknown>, cursor: string | null = null) {
+    this.event = event;
+    this.data = data;
+    this.cursor = cursor;
+  }
+
+  /** Serialised once, however many read it. */
+  get json(): string {
+    this.#json ??= JSON.stringify(this.data);
+    return this.#json;
+  }
+}
+
+/** Where frames go. A sink that is not ready makes its follower wait, and what gathers meanwhile is merged. */
+export interface Sink {
+  push(frame: Frame): void;
+  /** Settles when more may be sent; undefined when it may be sent now. */
+  ready(signal: AbortSignal): Promise<void> | undefined;
+}
+
+export interface Batch {
+  frames: Frame[];
+  /** Number of the last entry in it. */
+  seq: number;
+  /** Whether the log goes on behind it. */
+  more: boolean;
+  live: TurnRecord | null;
+}
+
+type Gone = 'gone';
+
+/** Entries read at a time, and the most characters that one merged frame carries. */
+const READ_LIMIT = 500;
+const MERGE_CHARS = 65_536;
+/** A lost wake-up costs at most this. */
+const RECHECK_MS = 1_000;
+/** `turn:status` comes again after this long without words. */
+const STATUS_MS = 10_000;
+
+/** The entry at `start`, with the tokens of its turn that follow it, up to the limit. Cuts fall between entries. [P-4] */
+function mergeFrom(entries: LogRecord[], start: number): { merged: LogRecord; next: number } | undefined {
+  const first = entries[start];
+  if (first?.event !== 'therapist:token') return first && { merged: first, next: start + 1 };
+  let { seq } = first;
+  let { text } = first.data;
+  let next = start + 1;
+  for (; ; next++) {
+    const entry = entries[next];
+    const follows = entry?.event === 'therapist:token' && entry.seq === seq + 1;
+    if (!follows || entry.data.turn_id !== first.data.turn_id) break;
+    if (text.length + entry.data.text.length > MERGE_CHARS) break;
+    text += entry.data.text;
+    seq = entry.seq;
+  }
+  return { merged: { ...first, seq, data: { ...first.data, text } }, next };
+}
+
+function toFrames(life: SessionLife, entries: LogRecord[], after: number): Frame[] {
+  const frames: Frame[] = [];
+  let expected = after + 1;
+  for (let run = mergeFrom(entries, 0); run; run = mergeFrom(entries, run.next)) {
+    const { seq, event } = run.merged;
+    // [P-2] what stands for a range says so; tokens that were dropped after the end are part of it
+    const from = seq === expected ? undefined : expected;
+    frames.push(new Frame(event, toPayload(life, run.merged, from), toCursor(life, seq)));
+    expected = seq + 1;
+  }
+  return frames;
+}
+
+/** What all local followers of one session share: its wake-ups, and one read for those at the same cursor. */
+class Feed {
+  readonly life: SessionLife;
+  /** Goes up with every wake-up; a follower that saw an older one reads again. */
+  version = 0;
+  head = 0;
+  /** Looked at again by the recheck whatever its head is. */
+  restless = false;
+  followers = 0;
+  readonly #store: Store;
+  readonly #watch: Disposable;
+  readonly #waiting = new Set<() => void>();
+  readonly #batches = new Map<number, Promise<Batch | Gone>>();
+
+  constructor(store: Store, life: SessionLife) {
+    this.life = life;
+    this.#store = store;
+    this.#watch = store.watch(life, () => this.wake());
+  }
+
+  wake(): void {
+    this.version += 1;
+    this.#batches.clear();
+    const waiting = [...this.#waiting];
+    this.#waiting.clear();
+    for (const resume of waiting) resume();
+  }
+
+  read(after: number): Promise<Batch | Gone> {
+    const known = this.#batches.get(after);
+    if (known) return known;
+    const batch = this.#read(after);
+    this.#batches.set(after, batch);
+    return batch;
+  }
+
+  async #read(after: number): Promise<Batch | Gone> {
+    try {
+      const page = await this.#store.read(this.life, after, READ_LIMIT);
+      if (!page || page.head < after) return 'gone';
+      this.head = page.head;
+      this.restless = page.live !== null;
+      const seq = page.entries.at(-1)?.seq ?? after;
+      return {
+        frames: toFrames(this.life, page.entries, after),
+        seq,
+        more: seq < page.head,
+        live: page.live,
+      };
+    } catch (error) {
+      if (!(error instanceof AppError && error.code === 'STORE_UNAVAILABLE')) throw error;
+      this.restless = true;
+      return { frames: [], seq: after, more: false, live: null };
+    }
+  }
+
+  /** Level-triggered: settles at once when anything happened since `seen`. */
+  changed(seen: number, signal: AbortSignal): Promise<void> {
+    if (this.version !== seen || signal.aborted) return Promise.resolve();
+    return new Promise((resolve) => {
+      const done = () => {
+        this.#waiting.delete(done);
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#waiting.add(done);
+      signal.addEventListener('abort', done);
+    });
+  }
+
+  close(): void {
+    this.#watch[Symbol.dispose]();
+  }
+}
+
+/** What a follower last heard of the live turn: `turn:queued` and `turn:status` are read from the stored turn. */
+class Pulse {
+  #turnId = '';
+  #phase = '';
+  #position: number | null = null;
+  #at = 0;
+
+  next(life: SessionLife, live: TurnRecord | null, heard: boolean, now: number): Frame[] {
+    if (!live) return [];
+    const frames: Frame[] = [];
+    const ids = { session_id: life.sessionId, turn_id: live.turnId };
+    const isNew = live.turnId !== this.#turnId;
+    if (live.position !== null && (isNew || live.position !== this.#position)) {
+      frames.push(new Frame('turn:queued', { ...ids, position: live.position }));
+    }
+    if (heard) this.#at = now;
+    if (isNew || live.phase !== this.#phase || now - this.#at >= STATUS_MS) {
+      const since_ms = Math.max(0, now - live.phaseAt);
+      frames.push(new Frame('turn:status', { ...ids, phase: live.phase, since_ms }));
+      this.#at = now;
+    }
+    this.#turnId = live.turnId;
+    this.#phase = live.phase;
+    this.#position = live.position;
+    return frames;
+  }
+}
+
+export class Follow implements Disposable {
+  readonly #store: Store;
+  readonly #now: () => number;
+  readonly #feeds = new Map<string, Feed>();
+  readonly #recheck: NodeJS.Timeout;
+
+  constructor(store: Store, now: () => number) {
+    this.#store = store;
+    this.#now = now;
+    this.#recheck = setInterval(() => void this.#lookAgain(), RECHECK_MS);
+    this.#recheck.unref();
+  }
+
+  /** Followers at work now. */
+  get followers(): number {
+    let count = 0;
+    for (const feed of this.#feeds.values()) count += feed.followers;
+    return count;
+  }
+
+  /**
+   * Sends everything behind `after` to the sink, in order, each entry once, until `signal` aborts (`stopped`) or the
+   * session lives no more under this epoch (`gone`). Memory does not grow with how far the sink is behind.
+   */
+  async run(life: SessionLife, after: number, sink: Sink, signal: AbortSignal): Promise<'stopped' | Gone> {
+    using held = this.#hold(life);
+    const { feed } = held;
+    const pulse = new Pulse();
+    let cursor = after;
+    for (;;) {
+      const seen = feed.version;
+      const batch = await feed.read(cursor);
+      if (signal.aborted) return 'stopped';
+      if (batch === 'gone') return 'gone';
+      for (const frame of batch.frames) sink.push(frame);
+      cursor = batch.seq;
+      if (!batch.more) {
+        const news = pulse.next(life, batch.live, batch.frames.length > 0, this.#now());
+        for (const frame of news) sink.push(frame);
+      }
+      await sink.ready(signal);
+      if (!batch.more) await feed.changed(seen, signal);
+      if (signal.aborted) return 'stopped';
+    }
+  }
+
+  /** What lies behind `after`, as soon as there is any of it; `stopped` when `signal` aborts first. */
+  async next(life: SessionLife, after: number, signal: AbortSignal): Promise<Batch | Gone | 'stopped'> {
+    using held = this.#hold(life);
+    const { feed } = held;
+    for (;;) {
+      const seen = feed.version;
+      const batch = await feed.read(after);
+      if (batch === 'gone' || batch.frames.length > 0) return batch;
+      if (signal.aborted) return 'stopped';
+      await feed.changed(seen, signal);
+    }
+  }
+
+  #hold(life: SessionLife): Disposable & { feed: Feed } {
+    const key = JSON.stringify([life.tenant, life.sessionId, life.epoch]);
+    const feed = this.#feeds.get(key) ?? new Feed(this.#store, life);
+    this.#feeds.set(key, feed);
+    feed.followers += 1;
+    return {
+      feed,
+      [Symbol.dispose]: () => {
+        feed.followers -= 1;
+        if (feed.followers > 0) return;
+        this.#feeds.delete(key);
+        feed.close();
+      },
+    };
+  }
+
+  async #lookAgain(): Promise<void> {
+    const feeds = [...this.#feeds.values()];
+    if (feeds.length === 0) return;
+    const heads = await this.#store.heads(feeds.map((feed) => feed.life)).catch(() => undefined);
+    feeds.forEach((feed, i) => {
+      if (feed.restless || (heads && heads[i] !== feed.head)) feed.wake();
+    });
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#recheck);
+  }
+}

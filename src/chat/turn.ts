@@ -1,0 +1,329 @@
+// One turn, from its place in the queue to its end entry: queued → running → done | failed | cancelled.
+// Whoever owns the lease runs it; a turn taken over enters here like a new one, with the words that are there.
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Phase, SafetyMode, Source } from '../contract/types.ts';
+import { AppError, toFailure } from '../errors.ts';
+import { isUsable, ModelError } from '../model/model.ts';
+import type { Model, ModelMessage } from '../model/model.ts';
+import type { Lease, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
+import { Fenced, Reply } from './reply.ts';
+import { openSeam, PrefillSeam, ProofSeam } from './seam.ts';
+import type { Joined, Seam } from './seam.ts';
+import type { Slots, Ticket } from './slots.ts';
+import { toTime } from './wire.ts';
+
+export interface Guard {
+  push(text: string): string;
+  end(): string;
+}
+
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+export interface TurnParts {
+  store: Store;
+  slots: Slots;
+  /** Null with MODEL=guide. */
+  ollama: Model | null;
+  /** Null with MODEL=ollama. */
+  guide: Model | null;
+  /** The messages a model is asked with; never later than a few ms. */
+  ask: (session: SessionRecord, turn: TurnRecord, signal: AbortSignal) => Promise<ModelMessage[]>;
+  guard: (mode: SafetyMode) => Guard;
+  leaseMs: number;
+  now: () => number;
+  log: Log;
+}
+
+/** Model runs of one turn in all, and without one new word, before it is given up (REALTIME.md 5.8). */
+const ATTEMPTS_MAX = 10;
+const IDLE_ATTEMPTS_MAX = 3;
+/** How long a turn waits for a model that takes nothing: with words shown or with nobody to speak instead, and else. */
+const PATIENCE_MS = 600_000;
+const WORDS_PATIENCE_MS = 60_000;
+const GUIDE_PATIENCE_MS = 30_000;
+const BACKOFF_MIN_MS = 250;
+const BACKOFF_MAX_MS = 8_000;
+/** The name under which the fixed replies to a risk go. */
+const FIXED = 'fixed';
+
+/** The budget is used up: whatever was tried, there is no end. */
+class Exhausted extends Error {}
+
+export class Turn {
+  readonly lease: Lease;
+  readonly reply: Reply;
+  readonly ended: Promise<void>;
+  readonly #parts: TurnParts;
+  readonly #session: SessionRecord;
+  readonly #stop = new AbortController();
+  #record: TurnRecord;
+  #ticket: Ticket | null;
+  /** Whether a model run is counted already: one that was refused before it began is not counted again. */
+  #begun = false;
+  #modelGaveUp = false;
+  #prefixGiven = false;
+  #prefillFailed = false;
+  #waitedMs = 0;
+  #backoffMs = BACKOFF_MIN_MS;
+  #firstTextAt: number | null;
+
+  constructor(parts: TurnParts, session: SessionRecord, view: TurnView, ticket: Ticket | null) {
+    const { turnId, generation } = view.turn;
+    const { tenant, sessionId, epoch } = session;
+    this.lease = { tenant, sessionId, epoch, turnId, generation };
+    this.reply = new Reply(parts.store, this.lease, parts.leaseMs, view.text);
+    this.#parts = parts;
+    this.#session = session;
+    this.#record = view.turn;
+    this.#ticket = ticket;
+    this.#firstTextAt = view.turn.firstTextAt;
+    this.ended = this.#run();
+  }
+
+  /** Stops it wherever it is; the request to the model is closed at once. What the log says of it is the caller's. */
+  abort(): void {
+    this.#stop.abort(new Fenced());
+  }
+
+  async #run(): Promise<void> {
+    try {
+      await this.#speak();
+      await this.reply.stored();
+      await this.#finish();
+    } catch (error) {
+      await this.#fail(error);
+    } finally {
+      this.#ticket?.release();
+    }
+  }
+
+  async #speak(): Promise<void> {
+    const { safety } = this.#record.plan;
+    if (safety) {
+      await this.#start('safety', FIXED, 'streaming');
+      this.#replaceBy(safety.text, 'fixed_reply');
+      return;
+    }
+    for (;;) {
+      const model = this.#choose();
+      try {
+        await this.#attempt(model);
+        return;
+      } catch (error) {
+        if (!(error instanceof ModelError)) throw error;
+        await this.#recover(model, error);
+      }
+    }
+  }
+
+  /** Who shown words come from goes on; else the model, while there is one, and the guide when there is none. */
+  #choose(): Model {
+    const { ollama, guide } = this.#parts;
+    const fallback = guide ?? ollama;
+    if (!fallback) throw new AppError('INTERNAL');
+    if (!ollama || !guide) return ollama ?? fallback;
+    if (this.reply.text !== '') return this.#record.source === 'guide' ? guide : ollama;
+    return !this.#modelGaveUp && isUsable(ollama.state()) ? ollama : guide;
+  }
+
+  async #attempt(model: Model): Promise<void> {
+    const shown = this.reply.text;
+    await this.#takeSlot(model);
+    if (!this.#begun) await this.#start(model.source, model.name, this.#firstPhase(model));
+    this.#begun = true;
+    const { prefix, seam } = await this.#join(model, shown);
+    this.#prefixGiven = prefix !== '';
+    const signal = this.#stop.signal;
+    const messages = await this.#parts.ask(this.#session, this.#record, signal);
+    const guard = this.#parts.guard(this.#session.safety.mode);
+    const request = { messages, prefix, line: this.#record.plan.line };
+    let words = false;
+    for await (const event of model.generate(request, signal)) {
+      if (event.kind !== 'text') {
+        this.#mark(shown === '' ? event.kind : 'recovering');
+        continue;
+      }
+      words = this.#say(seam.push(event.text), guard, words);
+      await this.reply.room();
+    }
+    this.#say(seam.end(), guard, words);
+    this.reply.push(guard.end());
+    if (this.reply.text === '') throw new ModelError('interrupted', 'the model said nothing');
+  }
+
+  #firstPhase(model: Model): Phase {
+    if (this.reply.text !== '') return 'recovering';
+    return model.source === 'guide' ? 'streaming' : 'prompt';
+  }
+
+  /** How the words to come join those that are shown; where they cannot, the reply begins anew. (REALTIME.md 5.8) */
+  async #join(model: Model, shown: string): Promise<{ prefix: string; seam: Seam }> {
+    if (shown === '') return { prefix: '', seam: openSeam };
+    if (model.source === 'guide' && this.#record.plan.line.startsWith(shown)) {
+      return { prefix: shown, seam: openSeam };
+    }
+    const state = model.state();
+    if (state.phase === 'unavailable') throw new ModelError('unreachable', state.reason);
+    const prefill =
+      this.#prefillFailed || model.source === 'guide' ? 'no' : await model.prefill(this.#stop.signal);
+    this.#stop.signal.throwIfAborted();
+    if (prefill === 'yes') return { prefix: shown, seam: new PrefillSeam(shown) };
+    const proof = new ProofSeam(shown);
+    if (prefill === 'unknown' && proof.given !== undefined) return { prefix: proof.given, seam: proof };
+    this.reply.reset('', 'begun_anew');
+    return { prefix: '', seam: openSeam };
+  }
+
+  /** Hands words on through the output guard; answers whether any of this attempt were said by now. */
+  #say(joined: Joined, guard: Guard, before: boolean): boolean {
+    if (joined.kind === 'restart') {
+      if (joined.text === '') throw new ModelError('refused', 'the model does not go on behind given words');
+      this.reply.reset('', 'begun_anew');
+    }
+    const text = guard.push(joined.text);
+    if (text === '') return before;
+    if (!before) this.#mark('streaming');
+    this.#firstTextAt ??= this.#parts.now();
+    this.#waitedMs = 0;
+    this.#backoffMs = BACKOFF_MIN_MS;
+    this.reply.push(text);
+    return true;
+  }
+
+  /** After a fault: who speaks next, and when. Raises what cannot be mended. */
+  async #recover(model: Model, fault: ModelError): Promise<void> {
+    const nothingBegun = fault.fault === 'unreachable' || fault.fault === 'busy' || fault.fault === 'missing';
+    this.#begun = nothingBegun;
+    const { turnId } = this.lease;
+    this.#parts.log.warn({ turnId, fault: fault.fault, reason: fault.message }, 'model fault');
+    const guideCan = this.#parts.guide !== null && model.source !== 'guide' && this.reply.text === '';
+    if (guideCan && this.#modelIsLost(fault)) {
+      this.#modelGaveUp = true;
+      this.#begun = false;
+      this.#ticket?.release();
+      this.#ticket = null;
+      return;
+    }
+    if (fault.fault === 'refused') {
+      if (!this.#prefixGiven) throw fault;
+      this.#prefillFailed = true;
+      return;
+    }
+    const patienceMs = this.reply.text === '' ? PATIENCE_MS : WORDS_PATIENCE_MS;
+    if (nothingBegun && this.#waitedMs >= patienceMs) throw fault;
+    if (this.reply.text !== '') this.#mark('recovering');
+    await this.#wait();
+  }
+
+  /** Whether, with no word said yet, the guide should speak instead. */
+  #modelIsLost(fault: ModelError): boolean {
+    if (fault.fault === 'busy') return this.#waitedMs >= GUIDE_PATIENCE_MS;
+    if (fault.fault === 'unreachable') return this.#waitedMs > 0;
+    if (fault.fault === 'interrupted') return this.#record.idleAttempts > 1;
+    return true;
+  }
+
+  async #wait(): Promise<void> {
+    await sleep(this.#backoffMs, undefined, { signal: this.#stop.signal });
+    this.#waitedMs += this.#backoffMs;
+    this.#backoffMs = Math.min(BACKOFF_MAX_MS, this.#backoffMs * 2);
+  }
+
+  async #takeSlot(model: Model): Promise<void> {
+    if (model.source !== 'ollama') return;
+    const ticket = this.#ticket ?? this.#parts.slots.reserve(this.#client(), true);
+    this.#ticket = ticket;
+    if (ticket.position === null) return;
+    ticket.onPosition = (position) => this.#mark('queued', position);
+    this.#mark('queued', ticket.position);
+    const { promise, reject } = Promise.withResolvers<never>();
+    const signal = this.#stop.signal;
+    const leave = () => reject(signal.reason);
+    signal.addEventListener('abort', leave, { once: true });
+    if (signal.aborted) leave();
+    try {
+      await Promise.race([ticket.granted, promise]);
+    } finally {
+      signal.removeEventListener('abort', leave);
+      ticket.onPosition = () => {};
+    }
+  }
+
+  #client(): string {
+    return this.#session.clientId ?? this.#session.sessionId;
+  }
+
+  async #start(source: Source, model: string, phase: Phase): Promise<void> {
+    const begun = await this.#parts.store.start(this.lease, { source, model, phase });
+    if (begun === 'fenced') throw new Fenced();
+    this.#record = begun;
+    const isIdle = source === 'ollama' && begun.idleAttempts > IDLE_ATTEMPTS_MAX;
+    if (isIdle || begun.attempts > ATTEMPTS_MAX) throw new Exhausted();
+  }
+
+  #mark(phase: Phase, position: number | null = null): void {
+    this.#parts.store.mark(this.lease, phase, position).catch((error: unknown) => {
+      this.#parts.log.warn({ turnId: this.lease.turnId, error: String(error) }, 'phase not stored');
+    });
+  }
+
+  /** Makes the reply `text`, going on behind what is shown of it. */
+  #replaceBy(text: string, cause: string): void {
+    if (!text.startsWith(this.reply.text)) this.reply.reset('', cause);
+    this.reply.push(text.slice(this.reply.text.length));
+    this.#firstTextAt ??= this.#parts.now();
+  }
+
+  async #finish(): Promise<void> {
+    const { plan, n, turnId, startedAt, beganAt, source, model } = this.#record;
+    const now = this.#parts.now();
+    const since = (at: number | null) => Math.max(0, (at ?? now) - startedAt);
+    const done = {
+      turn_id: turnId,
+      n,
+      therapist_response: this.reply.text,
+      preprocessing: plan.preprocessing,
+      navigation: plan.navigation,
+      session_progress: plan.progress,
+      source: source ?? 'guide',
+      model: model ?? FIXED,
+      timings: { queued_ms: since(beganAt), first_token_ms: since(this.#firstTextAt), total_ms: since(now) },
+      timestamp: toTime(now),
+    };
+    await this.#end('done', { event: 'therapist:done', data: done });
+  }
+
+  async #end(
+    state: 'done' | 'failed',
+    entry: Parameters<Store['finish']>[1]['entries'][number],
+  ): Promise<void> {
+    const { progress } = this.#record.plan;
+    const status = progress.completion_criteria.ready_for_stage_2 ? 'completed' : this.#session.status;
+    const request = { state, entries: [entry], progress: state === 'done' ? progress : null, status };
+    if ((await this.#parts.store.finish(this.lease, request)) === 'fenced') throw new Fenced();
+  }
+
+  /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */
+  async #fail(error: unknown): Promise<void> {
+    if (this.#stop.signal.aborted || error instanceof Fenced) {
+      await this.reply.stored().catch(() => undefined);
+      return;
+    }
+    const { log } = this.#parts;
+    const { turnId } = this.lease;
+    const isModel = error instanceof ModelError || error instanceof Exhausted;
+    const known = isModel ? new AppError('MODEL_INTERRUPTED', { cause: error }) : error;
+    if (!isModel) log.error({ turnId, err: error }, 'turn failed');
+    try {
+      await this.reply.stored();
+      const data = { turn_id: turnId, error: toFailure(known), text: this.reply.text };
+      await this.#end('failed', { event: 'therapist:error', data });
+    } catch (late) {
+      if (!(late instanceof Fenced)) log.error({ turnId, err: late }, 'the end of a turn was not stored');
+    }
+  }
+}

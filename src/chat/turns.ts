@@ -1,0 +1,108 @@
+import type { SessionRecord, Store, TurnView } from '../store/store.ts';
+import type { Ticket } from './slots.ts';
+import { Turn } from './turn.ts';
+import type { TurnParts } from './turn.ts';
+
+/** Orphaned turns taken at a time. */
+const TAKE_LIMIT = 100;
+
+/**
+ * The turns this process runs: begins them, keeps their leases, takes over what nobody runs any more. [P-8]
+ */
+export class Turns implements AsyncDisposable {
+  readonly #parts: TurnParts;
+  readonly #store: Store;
+  readonly #node: string;
+  readonly #live = new Map<string, Turn>();
+  readonly #timer: NodeJS.Timeout;
+  #tending: Promise<void> = Promise.resolve();
+  #closing = false;
+
+  constructor(parts: TurnParts, node: string) {
+    this.#parts = parts;
+    this.#store = parts.store;
+    this.#node = node;
+    this.#timer = setInterval(() => this.#tend(), parts.leaseMs / 4);
+    this.#timer.unref();
+  }
+
+  /** Turns running or waiting here now. */
+  get size(): number {
+    return this.#live.size;
+  }
+
+  begin(session: SessionRecord, view: TurnView, ticket: Ticket | null): void {
+    const turn = new Turn(this.#parts, session, view, ticket);
+    this.#live.set(turn.lease.turnId, turn);
+    void turn.ended.finally(() => {
+      if (this.#live.get(turn.lease.turnId) === turn) this.#live.delete(turn.lease.turnId);
+    });
+  }
+
+  /** Stops a turn that the store has ended; nothing happens if it does not run here. */
+  abort(turnId: string): void {
+    this.#live.get(turnId)?.abort();
+  }
+
+  abortSession(session: { tenant: string; sessionId: string }): void {
+    for (const turn of this.#live.values()) {
+      const { tenant, sessionId } = turn.lease;
+      if (tenant === session.tenant && sessionId === session.sessionId) turn.abort();
+    }
+  }
+
+  /** Goes on with every turn whose owner is gone. */
+  async takeOver(): Promise<number> {
+    const taken = await this.#store.takeOver(this.#node, this.#parts.leaseMs, TAKE_LIMIT);
+    for (const { session, view } of taken) this.begin(session, view, null);
+    return taken.length;
+  }
+
+  #tend(): void {
+    this.#tending = this.#tending.then(() => this.#renewAndTake());
+  }
+
+  /** Own leases first, so that a stalled process does not take its own turns. */
+  async #renewAndTake(): Promise<void> {
+    try {
+      const lost = await this.#store.renew(
+        [...this.#live.values()].map((turn) => turn.lease),
+        this.#parts.leaseMs,
+      );
+      for (const lease of lost) this.#abortLost(lease.turnId, lease.generation);
+      if (this.#closing) return;
+      const taken = await this.takeOver();
+      if (taken > 0) this.#parts.log.info({ taken }, 'turns taken over');
+    } catch (error) {
+      this.#parts.log.warn({ err: error }, 'leases not renewed');
+    }
+  }
+
+  #abortLost(turnId: string, generation: number): void {
+    const turn = this.#live.get(turnId);
+    if (turn?.lease.generation === generation) turn.abort();
+  }
+
+  /**
+   * Lets running turns finish for `ms`; those left keep their words and give their lease back, so that the next owner
+   * goes on with them at once.
+   */
+  async drain(ms: number): Promise<void> {
+    this.#closing = true;
+    const running = [...this.#live.values()];
+    const timeout = Promise.withResolvers<void>();
+    const timer = setTimeout(timeout.resolve, ms);
+    await Promise.race([Promise.all(running.map((turn) => turn.ended)), timeout.promise]);
+    clearTimeout(timer);
+    const left = [...this.#live.values()];
+    for (const turn of left) turn.abort();
+    await Promise.all(left.map((turn) => turn.ended));
+    await this.#store.release(left.map((turn) => turn.lease)).catch(() => undefined);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer);
+    await this.drain(0);
+    await this.#tending;
+  }
+}

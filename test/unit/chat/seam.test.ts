@@ -1,0 +1,119 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { openSeam, PrefillSeam, ProofSeam } from '../../../src/chat/seam.ts';
+import type { Seam } from '../../../src/chat/seam.ts';
+
+const shown = 'Let us stay with that for a moment. Where in your body do you feel it ';
+
+/** What a follower ends with: what was shown, and what the seam lets through. */
+function joined(seam: Seam, before: string, pieces: string[]): string {
+  let text = before;
+  for (const result of [...pieces.map((piece) => seam.push(piece)), seam.end()]) {
+    text = result.kind === 'restart' ? result.text : text + result.text;
+  }
+  return text;
+}
+
+/** `text` cut into pieces of the given sizes. */
+function cut(text: string, sizes: number[]): string[] {
+  const pieces: string[] = [];
+  for (let at = 0, i = 0; at < text.length; i++) {
+    const size = Math.max(1, sizes[i % sizes.length] ?? 1);
+    pieces.push(text.slice(at, at + size));
+    at += size;
+  }
+  return pieces;
+}
+
+const anyCut = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
+
+test('lets everything through when nothing is shown yet', () => {
+  expect(joined(openSeam, '', ['a ', 'b'])).toBe('a b');
+});
+
+describe('a model that is known to go on', () => {
+  test.each([
+    ['goes on', 'the most?', `${shown}the most?`],
+    ['says the white space again', ' the most?', `${shown}the most?`],
+    ['repeats the end', 'your body do you feel it the most?', `${shown}the most?`],
+    ['repeats all of it', `${shown}the most?`, `${shown}the most?`],
+    ['begins something else', 'Something quite different.', `${shown}Something quite different.`],
+    ['says nothing more', '', shown],
+  ])('%s', (_, output, expected) => {
+    fc.assert(
+      fc.property(anyCut, (sizes) => {
+        expect(joined(new PrefillSeam(shown), shown, cut(output, sizes))).toBe(expected);
+      }),
+    );
+  });
+
+  test('keeps a repeat that is shorter than twelve characters: it may be meant', () => {
+    expect(joined(new PrefillSeam('It goes on and on'), 'It goes on and on', [' and on.'])).toBe(
+      'It goes on and on and on.',
+    );
+  });
+
+  test('takes the output as the new reply when the model began anew', () => {
+    const seam = new PrefillSeam(shown);
+    const output = 'Let us stay with that for a moment. Is it warm?';
+
+    const results = cut(output, [7]).map((piece) => seam.push(piece));
+
+    expect(results.some((result) => result.kind === 'restart')).toBe(true);
+    expect(joined(new PrefillSeam(shown), shown, cut(output, [7]))).toBe(output);
+  });
+
+  test('holds a harmless word no longer than it could be a repeat', () => {
+    expect(new PrefillSeam(shown).push('xylophone')).toEqual({ kind: 'more', text: 'xylophone' });
+  });
+
+  test('joins any split of any reply exactly, with the white space a template may eat', () => {
+    fc.assert(
+      fc.property(fc.string({ minLength: 60, maxLength: 200 }), fc.nat(), anyCut, (reply, at, sizes) => {
+        const before = reply.slice(0, 1 + (at % (reply.length - 1)));
+        const rest = reply.slice(before.length);
+        fc.pre(before.trim() !== '' && rest.trim() !== '' && rest.trimStart() === rest);
+        const repeats = before.includes(rest.slice(0, 12));
+        fc.pre(!repeats);
+
+        expect(joined(new PrefillSeam(before), before, cut(rest, sizes))).toBe(reply);
+      }),
+    );
+  });
+});
+
+describe('a model of which nothing is known', () => {
+  test('has to say the held back words again', () => {
+    const seam = new ProofSeam(shown);
+    const rest = shown.slice(seam.given?.length);
+
+    expect(joined(seam, shown, cut(`${rest}the most?`, [5]))).toBe(`${shown}the most?`);
+  });
+
+  test('is not believed when it says anything else', () => {
+    const seam = new ProofSeam(shown);
+
+    const results = cut('Let us begin again, from the top, shall we?', [6]).map((piece) => seam.push(piece));
+
+    expect(results).toContainEqual({ kind: 'restart', text: '' });
+  });
+
+  test('is not believed when it stops before the proof is whole', () => {
+    const seam = new ProofSeam(shown);
+    seam.push(shown.slice(seam.given?.length).slice(0, 3));
+
+    expect(seam.end()).toEqual({ kind: 'restart', text: '' });
+  });
+
+  test('is not asked when too little is shown to prove anything', () => {
+    expect(new ProofSeam('Hello you').given).toBeUndefined();
+  });
+
+  test('is never given half a surrogate pair', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'binary', minLength: 30, maxLength: 90 }), (text) => {
+        expect(new ProofSeam(text).given?.isWellFormed() ?? true).toBe(true);
+      }),
+    );
+  });
+});
