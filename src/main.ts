@@ -1,0 +1,123 @@
+// config → parts → listen → graceful stop. The only file that touches process.*
+import { resolve } from 'node:path';
+import pino from 'pino';
+import manifest from '../package.json' with { type: 'json' };
+import { createApp } from './app.ts';
+import type { App } from './app.ts';
+import { ConfigError, readConfig } from './config.ts';
+import type { Config } from './config.ts';
+import { createGuide } from './model/guide.ts';
+import type { Model } from './model/model.ts';
+import { createOllama } from './model/ollama.ts';
+import { noRetrieval } from './retrieval/retrieval.ts';
+import { openSqlite } from './store/sqlite.ts';
+
+/** After the drain time, what still hangs is left behind. */
+const LAST_CALL_MS = 8_000;
+const CONNECT_MS = 5_000;
+const REPLY_MS = 1_800_000;
+
+function openOllama(config: Config, log: pino.Logger): Model {
+  return createOllama({
+    baseUrl: config.OLLAMA_BASE_URL,
+    model: config.OLLAMA_MODEL,
+    keepAlive: config.OLLAMA_KEEP_ALIVE,
+    numCtx: config.OLLAMA_NUM_CTX,
+    numPredict: config.OLLAMA_NUM_PREDICT,
+    temperature: config.OLLAMA_TEMPERATURE,
+    pull: config.OLLAMA_PULL,
+    checkMs: config.OLLAMA_CHECK_MS,
+    connectMs: CONNECT_MS,
+    loadMs: config.OLLAMA_LOAD_MS,
+    firstTokenMs: config.OLLAMA_FIRST_TOKEN_MS,
+    stallMs: config.OLLAMA_STALL_MS,
+    totalMs: REPLY_MS,
+    log,
+  });
+}
+
+async function start(config: Config, log: pino.Logger, resources: AsyncDisposableStack): Promise<App> {
+  const store = resources.use(
+    await openSqlite({
+      directory: resolve(config.DATA_DIR),
+      durability: config.DURABILITY,
+      onFault: (error) => log.error({ err: error }, 'a wake-up failed'),
+    }),
+  );
+  const ollama = config.MODEL === 'guide' ? null : resources.use(openOllama(config, log));
+  const guide =
+    config.MODEL === 'ollama' ? null : resources.use(createGuide({ wordMs: config.GUIDE_WORD_MS }));
+  const app = createApp({
+    store,
+    ollama,
+    guide,
+    retrieval: noRetrieval,
+    slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
+    leaseMs: config.LEASE_MS,
+    compactAfterMs: config.COMPACT_AFTER_MS,
+    allowedOrigins: config.ALLOWED_ORIGINS,
+    webDirectory: resolve(import.meta.dirname, '../client/web'),
+    version: manifest.version,
+    log,
+  });
+  resources.use(app);
+  await ollama?.known;
+  return app;
+}
+
+/** One line for the person who started it, and exit code 1. */
+function refuse(error: unknown): never {
+  const lines =
+    error instanceof ConfigError ? error.lines : [error instanceof Error ? error.message : String(error)];
+  for (const line of lines) process.stderr.write(`stillpoint: ${line}\n`);
+  process.exit(1);
+}
+
+async function listen(app: App, config: Config): Promise<string> {
+  try {
+    const port = await app.listen(config.PORT, config.HOST);
+    const host = config.HOST.includes(':') ? `[${config.HOST}]` : config.HOST;
+    return `http://${host}:${port}`;
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+    if (code === 'EADDRINUSE')
+      throw new Error(`Port ${config.PORT} is in use. Stop what uses it, or set PORT.`, { cause: error });
+    throw error;
+  }
+}
+
+function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: AsyncDisposableStack): void {
+  let isStopping = false;
+  const stop = (signal: string) => {
+    if (isStopping) process.exit(1);
+    isStopping = true;
+    log.info({ signal }, 'draining');
+    setTimeout(() => process.exit(1), config.DRAIN_MS + LAST_CALL_MS).unref();
+    void app
+      .drain(config.DRAIN_MS)
+      .then(() => resources.disposeAsync())
+      .then(() => {
+        log.info({}, 'stopped');
+        process.exit(0);
+      });
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+async function main(): Promise<void> {
+  const config = readConfig(process.env);
+  const log = pino({ level: config.LOG_LEVEL, base: null });
+  const resources = new AsyncDisposableStack();
+  const app = await start(config, log, resources);
+  process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
+  stopOnSignal(app, config, log, resources);
+  const url = await listen(app, config);
+  if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
+    log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
+  }
+  log.info({ url, version: manifest.version }, 'listening');
+  if (process.stdout.isTTY) process.stderr.write(`\n  Stillpoint is at ${url}\n\n`);
+}
+
+await main().catch(refuse);

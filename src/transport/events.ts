@@ -1,0 +1,108 @@
+// Follow → SSE. The Socket.IO side is in socket.ts, the long poll is an operation of its own.
+import { once } from 'node:events';
+import type { Request, Response } from 'express';
+import type { Frame, Sink } from '../chat/follow.ts';
+
+/** A comment keeps proxies from dropping a quiet stream (they do at 60 s). */
+const HEARTBEAT_MS = 15_000;
+/** A client that takes nothing for this long is let go; it resumes from its cursor. */
+const STALLED_MS = 60_000;
+
+/** One response as a stream of server-sent events; a sink of a follower. */
+export class EventStream implements Sink {
+  readonly #res: Response;
+  readonly #closed = new AbortController();
+
+  constructor(req: Request, res: Response) {
+    this.#res = res;
+    res.once('close', () => this.#closed.abort());
+    res.status(200).set({
+      'Content-Type': 'text/event-stream; charset=utf-8',
+      'Cache-Control': 'no-cache, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
+    res.flushHeaders();
+    req.socket.setNoDelay(true);
+    if (req.method === 'HEAD') res.end();
+    else this.comment();
+  }
+
+  /** Aborts when the client is gone or the stream was ended. */
+  get closed(): AbortSignal {
+    return this.#closed.signal;
+  }
+
+  comment(): void {
+    this.#write(': \n\n');
+  }
+
+  push(frame: Frame): void {
+    const id = frame.cursor === null ? '' : `id: ${frame.cursor}\n`;
+    this.#write(`event: ${frame.event}\n${id}data: ${frame.json}\n\n`);
+  }
+
+  snapshot(cursor: string, data: object): void {
+    this.#write(`event: session:snapshot\nid: ${cursor}\ndata: ${JSON.stringify(data)}\n\n`);
+  }
+
+  ready(signal: AbortSignal): Promise<void> | undefined {
+    if (!this.#res.writableNeedDrain) return undefined;
+    const patience = AbortSignal.any([signal, this.closed, AbortSignal.timeout(STALLED_MS)]);
+    return once(this.#res, 'drain', { signal: patience }).then(
+      () => undefined,
+      () => this.#letGo(signal),
+    );
+  }
+
+  #letGo(signal: AbortSignal): void {
+    if (!signal.aborted && !this.closed.aborted) this.#res.destroy();
+  }
+
+  /** Ends the stream; with `retryMs` an `EventSource` comes back after that time. */
+  end(retryMs?: number): void {
+    if (retryMs !== undefined) this.#write(`retry: ${retryMs}\n\n`);
+    this.#res.end();
+    this.#closed.abort();
+  }
+
+  #write(text: string): void {
+    if (!this.#closed.signal.aborted && !this.#res.writableEnded) this.#res.write(text);
+  }
+}
+
+/** All open streams: one heartbeat, one place to announce to and to end them from. */
+export class EventStreams implements Disposable {
+  readonly #open = new Set<EventStream>();
+  readonly #heartbeat: NodeJS.Timeout;
+
+  constructor() {
+    this.#heartbeat = setInterval(() => {
+      for (const stream of this.#open) stream.comment();
+    }, HEARTBEAT_MS);
+    this.#heartbeat.unref();
+  }
+
+  get size(): number {
+    return this.#open.size;
+  }
+
+  open(req: Request, res: Response): EventStream {
+    const stream = new EventStream(req, res);
+    this.#open.add(stream);
+    stream.closed.addEventListener('abort', () => this.#open.delete(stream), { once: true });
+    return stream;
+  }
+
+  announce(frame: Frame): void {
+    for (const stream of this.#open) stream.push(frame);
+  }
+
+  /** Ends every stream, each with its own time to come back. */
+  endAll(retryMs: () => number): void {
+    for (const stream of this.#open) stream.end(retryMs());
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#heartbeat);
+  }
+}

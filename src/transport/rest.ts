@@ -1,0 +1,215 @@
+// REST: a loop over the table of operations. What an answer looks like is decided by its route's `reply`.
+import type { Express, Request, RequestHandler, Response } from 'express';
+import { anonymous } from '../chat/access.ts';
+import type { Caller } from '../chat/access.ts';
+import type { Dispatch, Origin } from '../chat/dispatch.ts';
+import { Frame } from '../chat/follow.ts';
+import type { Follow, Sink } from '../chat/follow.ts';
+import { fromCursor } from '../chat/wire.ts';
+import { operations } from '../contract/operations.ts';
+import type { Operation } from '../contract/operations.ts';
+import type { Admission, Failure, OperationName, Output } from '../contract/types.ts';
+import { AppError } from '../errors.ts';
+import type { SessionLife } from '../store/store.ts';
+import type { EventStreams } from './events.ts';
+import { goneSignal, jsonBody } from './http.ts';
+
+export interface RestParts {
+  dispatch: Dispatch;
+  follow: Follow;
+  streams: EventStreams;
+  /** Aborts when the server goes down. */
+  closing: AbortSignal;
+}
+
+type Route = Operation['rest'][number];
+interface Call {
+  name: OperationName;
+  route: Route;
+  req: Request;
+  res: Response;
+  caller: Caller;
+}
+
+const endEvents = new Set(['therapist:done', 'therapist:error', 'turn:cancelled']);
+/** Query values arrive as text; these fields are numbers. */
+const numeric = new Set(['before', 'limit', 'wait']);
+
+function fromQuery(field: string, value: unknown): unknown {
+  const isNumber = numeric.has(field) && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
+  return isNumber ? Number(value) : value;
+}
+
+/** The input of an operation from the places of a request it may lie in; the path wins. */
+function readInput({ route, req }: Call): { payload: unknown; origin: Origin } {
+  const { params } = req;
+  const body: unknown = route.method === 'GET' ? undefined : req.body;
+  const isObject = typeof body === 'object' && body !== null && !Array.isArray(body);
+  if (body !== undefined && !isObject) {
+    if (Object.keys(params).length === 0) return { payload: body, origin: () => 'body' };
+    const detail = [{ loc: ['body'], msg: 'must be an object', type: 'object_type' }];
+    throw new AppError('VALIDATION_FAILED', { message: 'body: must be an object', detail });
+  }
+  const payload: Record<string, unknown> = { ...(isObject ? body : {}) };
+  for (const field of route.query) {
+    if (req.query[field] !== undefined) payload[field] = fromQuery(field, req.query[field]);
+  }
+  const key = req.get('Idempotency-Key');
+  if (key !== undefined && route.reply === 'turn') payload['input_id'] = key;
+  const lastEventId = req.get('Last-Event-ID');
+  if (lastEventId !== undefined && route.reply === 'stream') payload['after'] = lastEventId;
+  Object.assign(payload, params);
+  const origin: Origin = (field) => {
+    if (field in params) return 'path';
+    return route.query.includes(field) ? 'query' : 'body';
+  };
+  return { payload, origin };
+}
+
+/** Runs the operation, or raises what it was refused with. */
+async function run<N extends OperationName>(dispatch: Dispatch, name: N, call: Call): Promise<Output<N>> {
+  const { payload, origin } = readInput(call);
+  const result = await dispatch(name, payload, call.caller, origin);
+  if (!result.ok) throw result.error instanceof AppError ? result.error : new AppError('INTERNAL');
+  return result.value;
+}
+
+function lifeOf(caller: Caller, sessionId: string, cursor: string): { life: SessionLife; after: number } {
+  const epoch = cursor.slice(0, cursor.lastIndexOf('.'));
+  return { life: { tenant: caller.tenant, sessionId, epoch }, after: fromCursor(cursor, epoch) ?? 0 };
+}
+
+class Rest {
+  readonly #parts: RestParts;
+
+  constructor(parts: RestParts) {
+    this.#parts = parts;
+  }
+
+  async answer(call: Call): Promise<void> {
+    const { name, route } = call;
+    if (route.reply === 'turn') return this.#turn(call);
+    if (route.reply === 'stream') return this.#stream(call);
+    if (route.reply === 'poll') return this.#poll(call);
+    const value = await run(this.#parts.dispatch, name, call);
+    call.res.json(name === 'session:delete' ? deleted(call.req.params['session_id']) : value);
+  }
+
+  async #poll(call: Call): Promise<void> {
+    const value = await run(this.#parts.dispatch, 'session:log', call);
+    call.res.set('X-Cursor', value.cursor);
+    if (value.mode === 'tail' && value.entries.length === 0) call.res.status(204).end();
+    else call.res.json(value);
+  }
+
+  async #stream(call: Call): Promise<void> {
+    const joined = await run(this.#parts.dispatch, 'session:events', call);
+    const stream = this.#parts.streams.open(call.req, call.res);
+    if (joined.mode === 'snapshot') stream.snapshot(joined.cursor, joined);
+    const sessionId = joined.session.session_id;
+    const { life, after } = lifeOf(call.caller, sessionId, joined.cursor);
+    const end = await this.#parts.follow.run(life, after, stream, stream.closed);
+    if (end !== 'gone') return;
+    stream.push(new Frame('session:deleted', { session_id: sessionId, epoch: life.epoch }));
+    stream.end();
+  }
+
+  /** An input: the whole response, this turn as SSE, or where to look for it. */
+  async #turn(call: Call): Promise<void> {
+    const admission = await run(this.#parts.dispatch, 'session:input', call);
+    const body: unknown = call.req.body;
+    const inBody =
+      typeof body === 'object' && body !== null && 'session_id' in body ? String(body.session_id) : '';
+    const sessionId = call.req.params['session_id']?.toString() ?? inBody;
+    if (/(^|[,;\s])respond-async\b/i.test(call.req.get('Prefer') ?? '')) {
+      const { turn_id, n, cursor } = admission;
+      const path = `/api/v1/session/${encodeURIComponent(sessionId)}/turns/${encodeURIComponent(turn_id)}`;
+      call.res.status(202).set({ Location: path, 'Preference-Applied': 'respond-async' });
+      call.res.json({ turn_id, n, cursor });
+    } else if (call.req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
+      await this.#streamTurn(call, sessionId, admission);
+    } else {
+      call.res.json(await this.#wholeTurn(call, sessionId, admission));
+    }
+  }
+
+  async #streamTurn(call: Call, sessionId: string, admission: Admission): Promise<void> {
+    const stream = this.#parts.streams.open(call.req, call.res);
+    const { life, after } = lifeOf(call.caller, sessionId, admission.cursor);
+    const over = new AbortController();
+    const sink: Sink = {
+      push: (frame) => {
+        if (over.signal.aborted) return;
+        stream.push(frame);
+        if (endEvents.has(frame.event) && frame.data['turn_id'] === admission.turn_id) over.abort();
+      },
+      ready: (signal) => stream.ready(signal),
+    };
+    const end = await this.#parts.follow.run(
+      life,
+      after,
+      sink,
+      AbortSignal.any([stream.closed, over.signal]),
+    );
+    if (end === 'gone') sink.push(new Frame('session:deleted', { session_id: sessionId, epoch: life.epoch }));
+    stream.end();
+  }
+
+  async #wholeTurn(call: Call, sessionId: string, admission: Admission): Promise<object> {
+    const { follow, closing } = this.#parts;
+    const { life, after } = lifeOf(call.caller, sessionId, admission.cursor);
+    const signal = AbortSignal.any([call.caller.signal, closing]);
+    for (let seq = after; ;) {
+      const batch = await follow.next(life, seq, signal);
+      if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
+      if (batch === 'stopped') throw new AppError('DRAINING', { retryAfterMs: 1_000 });
+      const end = batch.frames.find(
+        ({ event, data }) => endEvents.has(event) && data['turn_id'] === admission.turn_id,
+      );
+      if (end) return outcome(end);
+      seq = batch.seq;
+    }
+  }
+}
+
+/** The response of a turn that is done. @throws TURN_CANCELLED · MODEL_INTERRUPTED and what else a turn failed with */
+function outcome({ event, data }: Frame): object {
+  if (event === 'therapist:done') return data;
+  if (event === 'turn:cancelled') throw new AppError('TURN_CANCELLED');
+  // The payload of `therapist:error` was made by toFailure.
+  const { code, message } = data['error'] as Failure;
+  throw new AppError(code, { message });
+}
+
+function deleted(sessionId: string | string[] | undefined): { message: string; timestamp: string } {
+  return { message: `Session '${String(sessionId)}' was deleted.`, timestamp: new Date().toISOString() };
+}
+
+/** Every route of the table; on its path, every other method is refused with `Allow`. */
+export function mountRest(app: Express, parts: RestParts): void {
+  const rest = new Rest(parts);
+  const allowed = new Map<string, string[]>();
+  for (const [name, row] of Object.entries(operations) as [OperationName, Operation][]) {
+    for (const route of row.rest) {
+      const handler: RequestHandler = async (req, res) => {
+        const caller = anonymous(goneSignal(res));
+        await rest.answer({ name, route, req, res, caller });
+      };
+      const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
+      allowed.set(route.path, [...(allowed.get(route.path) ?? []), ...methods]);
+      if (route.method === 'GET') app.get(route.path, handler);
+      else if (route.method === 'POST') app.post(route.path, jsonBody, handler);
+      else app.delete(route.path, handler);
+    }
+  }
+  for (const [path, methods] of allowed) app.all(path, onlyThese(methods));
+}
+
+/** @throws METHOD_NOT_ALLOWED for every method but OPTIONS */
+export function onlyThese(methods: string[]): RequestHandler {
+  const allow = [...methods, 'OPTIONS'];
+  return (req, res) => {
+    if (req.method !== 'OPTIONS') throw new AppError('METHOD_NOT_ALLOWED', { allow });
+    res.status(204).set('Allow', allow.join(', ')).end();
+  };
+}

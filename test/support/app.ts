@@ -1,0 +1,43 @@
+import { resolve } from 'node:path';
+import { createApp } from '../../src/app.ts';
+import type { AppParts } from '../../src/app.ts';
+import { createGuide } from '../../src/model/guide.ts';
+import { noRetrieval } from '../../src/retrieval/retrieval.ts';
+import { openSqlite } from '../../src/store/sqlite.ts';
+
+export interface TestApp extends AsyncDisposable {
+  readonly url: string;
+  readonly parts: AppParts;
+  drain(ms: number): Promise<void>;
+}
+
+const silent = { info: () => {}, warn: () => {}, error: () => {} };
+
+/** The application in this process, on a free loopback port: a store in memory and the built-in guide, unless told. */
+export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> {
+  const all: AppParts = {
+    store: parts.store ?? (await openSqlite({ directory: ':memory:' })),
+    ollama: null,
+    guide: createGuide({ wordMs: 0 }),
+    retrieval: noRetrieval,
+    slots: { size: 2, maxWaiting: 100 },
+    leaseMs: 8_000,
+    compactAfterMs: 3_600_000,
+    allowedOrigins: [],
+    webDirectory: resolve(import.meta.dirname, '../../client/web'),
+    version: '0.0.0',
+    log: silent,
+    ...parts,
+  };
+  const app = createApp(all);
+  const port = await app.listen(0, '127.0.0.1');
+  return {
+    url: `http://127.0.0.1:${port}`,
+    parts: all,
+    drain: (ms) => app.drain(ms),
+    [Symbol.asyncDispose]: async () => {
+      await app[Symbol.asyncDispose]();
+      await all.store[Symbol.asyncDispose]();
+    },
+  };
+}
