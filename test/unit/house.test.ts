@@ -1,0 +1,85 @@
+// Holds the house to its plan (docs/architecture.md): which room may know which, and that rules, code and tests agree.
+import { globSync, readFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const root = resolve(import.meta.dirname, '../..');
+const read = (file: string) => readFileSync(join(root, file), 'utf8');
+const sources = globSync('src/**/*.ts', { cwd: root }).sort();
+const tests = globSync('test/**/*.ts', { cwd: root }).sort();
+
+/** Relative imports of a file, as paths from the root. */
+function importsOf(file: string): string[] {
+  const specifiers = [...read(file).matchAll(/(?:from|import)\s*\(?\s*'(\.[^']+)'/g)].map(
+    (match) => match[1] ?? '',
+  );
+  return specifiers.map((specifier) => relative(root, resolve(root, dirname(file), specifier)));
+}
+
+const seams = ['src/store/store.ts', 'src/model/model.ts', 'src/retrieval/retrieval.ts'];
+
+/** What a room may import besides its own files. */
+const mayImport: [room: string, allowed: RegExp][] = [
+  ['src/contract/generate.ts', /^(src\/contract\/|package\.json|src\/config\.ts)/],
+  ['src/contract/', /^src\/contract\//],
+  ['src/therapy/', /^src\/(contract|therapy)\//],
+  ['src/safety/', /^src\/(contract|safety)\//],
+  ['src/store/', /^src\/(contract|store)\/|^src\/errors\.ts/],
+  ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts/],
+  ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
+  ['src/chat/', new RegExp(`^src/(contract|chat|therapy|safety)/|^src/errors\\.ts|^(${seams.join('|')})$`)],
+  ['src/transport/', new RegExp(`^src/(contract|chat|transport)/|^src/errors\\.ts|^(${seams.join('|')})$`)],
+  [
+    'src/app.ts',
+    new RegExp(`^src/(contract|chat|transport|safety)/|^src/errors\\.ts|^(${seams.join('|')})$`),
+  ],
+  ['src/errors.ts', /^src\/contract\//],
+  ['src/config.ts', /^$/],
+  ['src/main.ts', /./],
+];
+
+describe('imports point one way', () => {
+  test.each(sources)('%s', (file) => {
+    const room = mayImport.find(([prefix]) => file.startsWith(prefix));
+
+    const strangers = importsOf(file).filter((path) => !room?.[1].test(path));
+
+    expect(room, 'a room that is not in the plan').toBeDefined();
+    expect(strangers).toEqual([]);
+  });
+
+  test('only main.ts and the generator touch the process', () => {
+    const touching = sources.filter((file) => /\bprocess\.\w/.test(read(file)));
+
+    expect(touching.filter((file) => file !== 'src/contract/generate.ts')).toEqual(['src/main.ts']);
+  });
+
+  test('the contract imports zod and nothing else', () => {
+    const packages = sources
+      .filter((file) => file.startsWith('src/contract/') && file !== 'src/contract/generate.ts')
+      .flatMap((file) => [...read(file).matchAll(/from '([^.'][^']*)'/g)].map((match) => match[1]));
+
+    expect([...new Set(packages)]).toEqual(['zod']);
+  });
+});
+
+describe('rules, code and tests agree', () => {
+  const tag = /\[([PSR]-\d+)\]/g;
+  const tagsIn = (text: string) => [...text.matchAll(tag)].map((match) => match[1] ?? '');
+  const rules = new Set(tagsIn(read('docs/protocol.md')));
+
+  test('every tag in code and tests is a rule of the protocol', () => {
+    const strange = [...sources, ...tests].flatMap((file) =>
+      tagsIn(read(file)).filter((name) => !rules.has(name)),
+    );
+
+    expect(strange).toEqual([]);
+  });
+
+  test.each([...rules].sort())('[%s] has a test that is named for it', (name) => {
+    const titles = tests.filter((file) => file.endsWith('.test.ts') || file.includes('conformance/'));
+    const named = new RegExp(`(test|describe|each)[^\\n]*\\n?[^\\n]*\\[${name}\\]`);
+
+    expect(titles.filter((file) => named.test(read(file)))).not.toEqual([]);
+  });
+});
