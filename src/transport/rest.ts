@@ -67,11 +67,16 @@ function readInput({ route, req }: Call): { payload: unknown; origin: Origin } {
 }
 
 /** Runs the operation, or raises what it was refused with. */
-async function run<N extends OperationName>(dispatch: Dispatch, name: N, call: Call): Promise<Output<N>> {
+async function run<N extends OperationName>(
+  dispatch: Dispatch,
+  name: N,
+  call: Call,
+): Promise<{ value: Output<N>; sessionId: string }> {
   const { payload, origin } = readInput(call);
   const result = await dispatch(name, payload, call.caller, origin);
   if (!result.ok) throw result.error instanceof AppError ? result.error : new AppError('INTERNAL');
-  return result.value;
+  const isNamed = typeof payload === 'object' && payload !== null && 'session_id' in payload;
+  return { value: result.value, sessionId: isNamed ? String(payload.session_id) : '' };
 }
 
 function lifeOf(caller: Caller, sessionId: string, cursor: string): { life: SessionLife; after: number } {
@@ -91,22 +96,21 @@ class Rest {
     if (route.reply === 'turn') return this.#turn(call);
     if (route.reply === 'stream') return this.#stream(call);
     if (route.reply === 'poll') return this.#poll(call);
-    const value = await run(this.#parts.dispatch, name, call);
-    call.res.json(name === 'session:delete' ? deleted(call.req.params['session_id']) : value);
+    const { value, sessionId } = await run(this.#parts.dispatch, name, call);
+    call.res.json(name === 'session:delete' ? deleted(sessionId) : value);
   }
 
   async #poll(call: Call): Promise<void> {
-    const value = await run(this.#parts.dispatch, 'session:log', call);
+    const { value } = await run(this.#parts.dispatch, 'session:log', call);
     call.res.set('X-Cursor', value.cursor);
     if (value.mode === 'tail' && value.entries.length === 0) call.res.status(204).end();
     else call.res.json(value);
   }
 
   async #stream(call: Call): Promise<void> {
-    const joined = await run(this.#parts.dispatch, 'session:events', call);
+    const { value: joined, sessionId } = await run(this.#parts.dispatch, 'session:events', call);
     const stream = this.#parts.streams.open(call.req, call.res);
     if (joined.mode === 'snapshot') stream.snapshot(joined.cursor, joined);
-    const sessionId = joined.session.session_id;
     const { life, after } = lifeOf(call.caller, sessionId, joined.cursor);
     const end = await this.#parts.follow.run(life, after, stream, stream.closed);
     if (end !== 'gone') return;
@@ -116,11 +120,7 @@ class Rest {
 
   /** An input: the whole response, this turn as SSE, or where to look for it. */
   async #turn(call: Call): Promise<void> {
-    const admission = await run(this.#parts.dispatch, 'session:input', call);
-    const body: unknown = call.req.body;
-    const inBody =
-      typeof body === 'object' && body !== null && 'session_id' in body ? String(body.session_id) : '';
-    const sessionId = call.req.params['session_id']?.toString() ?? inBody;
+    const { value: admission, sessionId } = await run(this.#parts.dispatch, 'session:input', call);
     if (/(^|[,;\s])respond-async\b/i.test(call.req.get('Prefer') ?? '')) {
       const { turn_id, n, cursor } = admission;
       const path = `/api/v1/session/${encodeURIComponent(sessionId)}/turns/${encodeURIComponent(turn_id)}`;
@@ -181,8 +181,8 @@ function outcome({ event, data }: Frame): object {
   throw new AppError(code, { message });
 }
 
-function deleted(sessionId: string | string[] | undefined): { message: string; timestamp: string } {
-  return { message: `Session '${String(sessionId)}' was deleted.`, timestamp: new Date().toISOString() };
+function deleted(sessionId: string): { message: string; timestamp: string } {
+  return { message: `Session '${sessionId}' was deleted.`, timestamp: new Date().toISOString() };
 }
 
 /** Every route of the table; on its path, every other method is refused with `Allow`. */

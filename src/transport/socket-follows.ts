@@ -19,28 +19,33 @@ const WINDOW_WAIT_MS = 1_000;
  */
 export class Outbox {
   readonly #io: Server;
-  #due = new Map<Frame, string[]>();
+  #due = new Map<Frame, SocketSink[]>();
 
   constructor(io: Server) {
     this.#io = io;
   }
 
-  push(frame: Frame, socketId: string): void {
+  push(frame: Frame, sink: SocketSink): void {
     if (this.#due.size === 0) queueMicrotask(() => this.#flush());
-    const ids = this.#due.get(frame);
-    if (ids) ids.push(socketId);
-    else this.#due.set(frame, [socketId]);
+    const sinks = this.#due.get(frame);
+    if (sinks) sinks.push(sink);
+    else this.#due.set(frame, [sink]);
   }
 
   #flush(): void {
     const due = this.#due;
     this.#due = new Map();
-    for (const [frame, ids] of due) this.#io.local.to(ids).emit(frame.event, frame.data);
+    for (const [frame, sinks] of due) {
+      const ids = sinks.flatMap((sink) => (sink.isStopped ? [] : sink.socketId));
+      if (ids.length > 0) this.#io.local.to(ids).emit(frame.event, frame.data);
+    }
   }
 }
 
 /** The sink of one follower of one socket. */
 class SocketSink implements Sink {
+  /** What is due to a stopped follower is not sent: who joins anew gets it from its cursor on. */
+  isStopped = false;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
   #ahead: number[] = [];
@@ -52,8 +57,12 @@ class SocketSink implements Sink {
     this.#outbox = outbox;
   }
 
+  get socketId(): string {
+    return this.#socket.id;
+  }
+
   push(frame: Frame): void {
-    this.#outbox.push(frame, this.#socket.id);
+    this.#outbox.push(frame, this);
     if (this.#applied >= 0 && frame.cursor !== null) this.#ahead.push(Number(frame.data['seq']));
   }
 
@@ -108,21 +117,17 @@ export class SocketFollows {
     this.#outbox = outbox;
   }
 
-  isFull(sessionId: string, wantsToFollow: boolean): boolean {
-    return wantsToFollow && this.#bySession.size >= FOLLOWS_MAX && !this.#bySession.has(sessionId);
+  isFull(sessionId: string): boolean {
+    return this.#bySession.size >= FOLLOWS_MAX && !this.#bySession.has(sessionId);
   }
 
   /**
-   * Follows from the cursor on. One that follows already goes on as it is, unless it is to begin `anew`. A follower of
-   * an earlier life of the id comes to its own end and says so.
+   * Follows from the cursor on. One that follows already goes on as it is. A follower of an earlier life of the id comes
+   * to its own end and says so.
    */
-  follow(ref: SessionRef, cursor: string, anew: boolean): void {
+  follow(ref: SessionRef, cursor: string): void {
     const epoch = cursor.slice(0, cursor.lastIndexOf('.'));
-    const before = this.#bySession.get(ref.sessionId);
-    if (before?.epoch === epoch) {
-      if (!anew) return;
-      before.stop.abort();
-    }
+    if (this.#bySession.get(ref.sessionId)?.epoch === epoch) return;
     const sink = new SocketSink(this.#socket, this.#outbox);
     const mine: Following = { epoch, sink, stop: new AbortController() };
     this.#bySession.set(ref.sessionId, mine);
@@ -143,8 +148,12 @@ export class SocketFollows {
     this.#bySession.get(sessionId)?.sink.received(seq);
   }
 
+  /** Nothing of the session is sent any more, what is due already included. */
   leave(sessionId: string): void {
-    this.#bySession.get(sessionId)?.stop.abort();
+    const mine = this.#bySession.get(sessionId);
+    if (!mine) return;
+    mine.sink.isStopped = true;
+    mine.stop.abort();
     this.#bySession.delete(sessionId);
   }
 

@@ -108,27 +108,29 @@ class Connection {
     answer: (result: AnyAck) => void,
   ): Promise<void> {
     if (!this.#socket.connected) return;
-    const result = this.#follows.isFull(sessionIdOf(payload), row.follows !== undefined)
-      ? tooManySessions
-      : await this.#dispatch(name, payload, this.#caller);
+    // [P-12] an input is never refused for this
+    const opens = name === 'session:join' || name === 'session:create';
+    const isFull = opens && this.#follows.isFull(sessionIdOf(payload));
+    const result = isFull ? tooManySessions : await this.#dispatch(name, payload, this.#caller);
     if (!result.ok) {
       answer({ ok: false, error: result.failure });
       return;
     }
+    // nothing of a log is sent before the ack it follows from, nor after the ack of a leave
+    if (name === 'session:leave' || row.follows === 'join') this.#follows.leave(sessionIdOf(payload));
     answer({ ok: true, ...result.value });
     this.#after(name, row, payload, result.value);
   }
 
-  /** What an acknowledged operation means for this socket's followers; nothing of a log is sent before the ack. */
+  /** What an acknowledged operation means for this socket's followers. */
   #after(name: OperationName, row: Operation, payload: unknown, value: object): void {
     const named = 'session_id' in value ? String(value.session_id) : sessionIdOf(payload);
     const ref = refOf(this.#caller, named);
-    if (name === 'session:leave') this.#follows.leave(named);
     if (name === 'received' && typeof payload === 'object' && payload !== null && 'seq' in payload) {
       this.#follows.received(named, Number(payload.seq));
     }
     if (row.follows === undefined || !('cursor' in value) || !this.#socket.connected) return;
-    this.#follows.follow(ref, String(value.cursor), row.follows === 'join');
+    this.#follows.follow(ref, String(value.cursor));
   }
 }
 
