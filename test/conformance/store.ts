@@ -1,0 +1,20 @@
+// What every store must do. It names no database: each case gets a store of its own from `open`.
+import { describe } from 'vitest';
+import type { OpenStore } from './store-bench.ts';
+import { admissionCases } from './store-admission.ts';
+import { logCases } from './store-log.ts';
+import { ownershipCases, restartCases } from './store-ownership.ts';
+import { sessionCases } from './store-sessions.ts';
+import { turnCases } from './store-turns.ts';
+
+/** `survives`: whether the data outlives the process, so that a restart finds it. */
+export function storeConformance(name: string, open: OpenStore, { survives }: { survives: boolean }): void {
+  describe(`store: ${name}`, () => {
+    describe('sessions', () => sessionCases(open));
+    describe('admission', () => admissionCases(open));
+    describe('turns', () => turnCases(open));
+    describe('log', () => logCases(open));
+    describe('ownership', () => ownershipCases(open));
+    if (survives) describe('restart', () => restartCases(open));
+  });
+}
