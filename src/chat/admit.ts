@@ -1,6 +1,6 @@
 // From an input to a stored turn: screened first, decided by rules, admitted in one step.
 import { randomBytes } from 'node:crypto';
-import type { Admission, SafetyNotice } from '../contract/types.ts';
+import type { Admission, SafetyLevel, SafetyNotice } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
 import { isUsable } from '../model/model.ts';
@@ -33,6 +33,14 @@ const LOOK_BACK = 8;
 /** A session that changes under every one of this many decisions is a bug. */
 const DECISIONS_MAX = 50;
 const DRAIN_RETRY_MS = 2_000;
+/** What the older service's field `self_harm_detected` tells of: harm to oneself, not every risk. */
+const selfHarm: ReadonlySet<SafetyLevel> = new Set<SafetyLevel>([
+  'passive',
+  'active',
+  'plan',
+  'past_attempt',
+]);
+const OVERDOSE = 'medical.overdose';
 
 export interface AdmitParts {
   store: Store;
@@ -101,7 +109,7 @@ function decide(
   const mode = session?.safety.mode ?? 'normal';
   const screening = screen({ text: words.userInput, recent, mode });
   const progress = session?.progress ?? fresh.progress;
-  const selfHarm = { detected: screening.level !== 'none', phrases: screening.phrases };
+  const isSelfHarm = selfHarm.has(screening.level) || screening.reasonCodes.includes(OVERDOSE);
   const line = guideLine({
     sessionId: words.sessionId,
     n: (session?.lastTurn ?? 0) + 1,
@@ -110,7 +118,9 @@ function decide(
     progress,
   });
   const safety = reply(screening, session ?? fresh);
-  const preprocessing = perceive(words.userInput, { selfHarm });
+  const preprocessing = perceive(words.userInput, {
+    selfHarm: { detected: isSelfHarm, phrases: isSelfHarm ? screening.phrases : [] },
+  });
   const plan: TurnPlan = { preprocessing, navigation: navigate(progress), progress, line, safety };
   return { screening, plan };
 }

@@ -16,6 +16,8 @@ interface Step {
 interface Frame {
   rule: string;
   steps: readonly Step[];
+  /** For each state, itself and those reached from it by leaving out what may be missing, as bits. */
+  reach: readonly number[];
   first: boolean;
   last: boolean;
 }
@@ -42,7 +44,7 @@ export interface Hit {
   shortest: number;
 }
 
-const nothing: ReadonlySet<string> = new Set();
+const gapStep: Step = { kind: 'gap', words: new Set(), atLeast: Infinity, optional: true };
 const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
 const numbers: Readonly<Record<string, number>> = {
   two: 2,
@@ -73,8 +75,8 @@ export function numberOf(word: string): number | undefined {
 }
 
 function stepsOf(element: string, lexicon: Lexicon): Step[] {
-  const gap = gaps[element];
-  if (gap !== undefined) return Array<Step>(gap).fill({ kind: 'gap', words: nothing, atLeast: Infinity, optional: true });
+  const gap = gaps[element] ?? 0;
+  if (gap > 0) return Array.from({ length: gap }, () => gapStep);
   const optional = element.endsWith('?');
   const body = optional ? element.slice(0, -1) : element;
   let atLeast = Infinity;
@@ -94,21 +96,34 @@ function stepsOf(element: string, lexicon: Lexicon): Step[] {
   return [{ kind: 'words', words: new Set(words), atLeast, optional }];
 }
 
+function reachOf(steps: readonly Step[]): number[] {
+  const reach = [1 << steps.length];
+  for (let at = steps.length - 1; at >= 0; at -= 1) {
+    reach.unshift((1 << at) | (steps[at]?.optional ? (reach[0] ?? 0) : 0));
+  }
+  return reach;
+}
+
 function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
   const elements = line.split(' ');
   const first = elements[0] === '^';
   const last = elements.at(-1) === '$';
-  const steps = elements.slice(first ? 1 : 0, last ? -1 : undefined).flatMap((element) => stepsOf(element, lexicon));
+  const steps = elements
+    .slice(first ? 1 : 0, last ? -1 : undefined)
+    .flatMap((element) => stepsOf(element, lexicon));
   while (steps.at(-1)?.kind === 'gap') steps.pop();
   const head = steps[0];
   if (head === undefined || head.kind === 'gap' || head.optional || steps.length > STEPS_MAX) {
     throw new Error(`A frame begins with a word and has at most ${STEPS_MAX} steps: ${line}`);
   }
-  return { rule, steps, first, last };
+  return { rule, steps, reach: reachOf(steps), first, last };
 }
 
 /** Reads the frames of all rules. A frame that cannot be read stops the start. */
-export function readFrames(rules: readonly { id: string; say: readonly string[] }[], lexicon: Lexicon): Frames {
+export function readFrames(
+  rules: readonly { id: string; say: readonly string[] }[],
+  lexicon: Lexicon,
+): Frames {
   const byWord = new Map<string, Frame[]>();
   const words = new Set<string>();
   for (const rule of rules) {
@@ -128,37 +143,53 @@ export function readFrames(rules: readonly { id: string; say: readonly string[] 
 
 function fits(step: Step, word: Word, opens: boolean, negators: ReadonlySet<string>): boolean {
   if (step.kind === 'gap') return !opens && word.text !== STOP && !negators.has(word.text);
-  return step.words.has(word.text) || (step.atLeast < Infinity && (numberOf(word.text) ?? -1) >= step.atLeast);
+  return (
+    step.words.has(word.text) || (step.atLeast < Infinity && (numberOf(word.text) ?? -1) >= step.atLeast)
+  );
 }
 
-/** Lets a state step over what may be missing. */
-function past(states: number, steps: readonly Step[]): number {
-  let all = states;
-  for (const [at, step] of steps.entries()) if (step.optional && (all & (1 << at)) !== 0) all |= 1 << (at + 1);
-  return all;
+function endsSentence(words: readonly Word[], at: number): boolean {
+  const after = words[at + 1];
+  return after === undefined || after.text === STOP;
+}
+
+/** The states after one more word. */
+function advance(
+  frame: Frame,
+  states: number,
+  word: Word,
+  opens: boolean,
+  negators: ReadonlySet<string>,
+): number {
+  let next = 0;
+  for (let live = states & ~(1 << frame.steps.length); live !== 0; live &= live - 1) {
+    const index = 31 - Math.clz32(live & -live);
+    const step = frame.steps[index];
+    if (step && fits(step, word, opens, negators)) next |= frame.reach[index + 1] ?? 0;
+  }
+  return next;
 }
 
 /**
  * Where a frame fits from one word on. All its states move together, so the cost is bound by its number of steps. Gaps do not reach
  * from one input into the next: said in pieces counts only word by word.
  */
-function fit(frame: Frame, words: readonly Word[], start: number, negators: ReadonlySet<string>): Hit | undefined {
-  const { steps } = frame;
-  const done = 1 << steps.length;
-  let states = past(1, steps);
+function fit(
+  frame: Frame,
+  words: readonly Word[],
+  start: number,
+  negators: ReadonlySet<string>,
+): Hit | undefined {
+  const done = 1 << frame.steps.length;
+  let states = frame.reach[0] ?? 0;
   let shortest = -1;
   let end = -1;
-  for (let at = start; at < words.length && (states & (done - 1)) !== 0; at += 1) {
+  for (let at = start; (states & ~done) !== 0; at += 1) {
     const word = words[at];
     if (word === undefined || word.text === STOP) break;
     const opens = at > start && words[at - 1]?.source !== word.source;
-    let next = 0;
-    for (const [index, step] of steps.entries()) {
-      if ((states & (1 << index)) !== 0 && fits(step, word, opens, negators)) next |= 1 << (index + 1);
-    }
-    states = past(next, steps);
-    const after = words[at + 1];
-    if ((states & done) !== 0 && (!frame.last || after === undefined || after.text === STOP)) {
+    states = advance(frame, states, word, opens, negators);
+    if ((states & done) !== 0 && (!frame.last || endsSentence(words, at))) {
       if (shortest < 0) shortest = at;
       end = at;
     }

@@ -2,7 +2,19 @@
 import type { SafetyLevel } from '../contract/types.ts';
 import { findFrames, numberOf } from './frames.ts';
 import type { Hit } from './frames.ts';
-import { bridge, contexts, farYearMax, fiction, idioms, meant, negators, others, reports, rules, when } from './rules.ts';
+import {
+  bridge,
+  contexts,
+  farYearMax,
+  fiction,
+  idioms,
+  meant,
+  negators,
+  others,
+  reports,
+  rules,
+  when,
+} from './rules.ts';
 import type { Rule } from './rules.ts';
 import { STOP } from './words.ts';
 import type { Word } from './words.ts';
@@ -10,6 +22,11 @@ import type { Word } from './words.ts';
 /** Nothing farther away than this many words has a say, which keeps the cost of a hit constant. */
 const REACH = 30;
 const BRIDGE_MAX = 10;
+const FAR_YEAR_MIN = 1940;
+/** An attempt within this time counts as present risk (SAFETY.md 1.2). */
+const RECENT_MONTHS = 3;
+/** What is nearest to now weighs most. */
+const closeness = ['far', 'near', 'now'];
 
 type Standing = 'meant' | 'denied' | 'doubted' | 'foreign';
 
@@ -24,17 +41,26 @@ export interface Scene {
   fiction: boolean;
 }
 
+function textAt(words: readonly Word[], at: number): string {
+  return words[at]?.text ?? '';
+}
+
+/** A year after "in", when it lies long back for certain. */
+function isFarYear(words: readonly Word[], at: number): boolean {
+  const year = textAt(words, at - 1) === 'in' ? (numberOf(textAt(words, at)) ?? 0) : 0;
+  return year >= FAR_YEAR_MIN && year <= farYearMax;
+}
+
+function monthsBack(count: string): string {
+  return (numberOf(count) ?? 0) > RECENT_MONTHS ? 'far' : 'near';
+}
+
 function timesIn(words: readonly Word[]): (string | undefined)[] {
-  const times = Array<string | undefined>(words.length).fill(undefined);
+  const times: (string | undefined)[] = words.map((_, at) => (isFarYear(words, at) ? 'far' : undefined));
   for (const hit of findFrames(words, when, negators)) {
-    const months = numberOf(words[hit.start]?.text ?? '') ?? 0;
-    const time = hit.rule === 'months' ? (months >= 4 ? 'far' : 'near') : hit.rule;
-    // What is nearest to now weighs most.
-    if (times[hit.start] !== 'now' && (times[hit.start] !== 'near' || time === 'now')) times[hit.start] = time;
-  }
-  for (const [at, word] of words.entries()) {
-    const year = words[at - 1]?.text === 'in' ? (numberOf(word.text) ?? 0) : 0;
-    if (year >= 1940 && year <= farYearMax) times[at] = 'far';
+    const time = hit.rule === 'months' ? monthsBack(textAt(words, hit.start)) : hit.rule;
+    const before = times[hit.start];
+    if (before === undefined || closeness.indexOf(time) > closeness.indexOf(before)) times[hit.start] = time;
   }
   return times;
 }
@@ -50,33 +76,48 @@ export function sceneOf(words: readonly Word[]): Scene {
   };
 }
 
-/** Somebody else's words: "she said (that) I want to die". */
+const joints: ReadonlySet<string> = new Set(['that', 'if', 'whether', 'me', 'us']);
+
+/** Somebody else's words: "she said (that) I want to die", "they asked me if I am suicidal". */
 function isReported(words: readonly Word[], subject: number): boolean {
-  const at = words[subject - 1]?.text === 'that' ? subject - 2 : subject - 1;
-  if (!reports.has(words[at]?.text ?? '')) return false;
+  let at = subject - 1;
+  while (at > subject - 3 && joints.has(textAt(words, at))) at -= 1;
+  if (!reports.has(textAt(words, at))) return false;
   for (let back = at - 1; back >= Math.max(0, at - 4); back -= 1) {
-    const text = words[back]?.text ?? '';
+    const text = textAt(words, back);
     if (text === 'i' || text === STOP) return false;
     if (others.has(text)) return true;
   }
   return false;
 }
 
-/** Follows the words before a frame to what they hang on: a denial, another person, the speaker. */
-function standingOf(words: readonly Word[], start: number): Standing {
+const opinions: ReadonlySet<string> = new Set(['think', 'mean', 'saying', 'say']);
+
+/** "I do not think (that) I want to die", "it is not that I want to die". */
+function isDoubted(words: readonly Word[], subject: number): boolean {
+  const said = textAt(words, subject - 1) === 'that' ? subject - 2 : subject - 1;
+  const text = textAt(words, said);
+  return text === 'not' || (opinions.has(text) && negators.has(textAt(words, said - 1)));
+}
+
+/** Follows the words before a frame back to what they hang on. */
+function governorOf(words: readonly Word[], start: number): number {
+  if (textAt(words, start) === 'i') return start;
   let at = start - 1;
-  if (words[start]?.text === 'i') at = start;
-  else while (at > start - BRIDGE_MAX && bridge.has(words[at]?.text ?? '')) at -= 1;
-  const text = words[at]?.text ?? '';
-  const before = words[at - 1]?.text ?? '';
-  if (negators.has(text)) return meant.has(before) || words[at - 3]?.text === 'why' ? 'meant' : 'denied';
-  if (text === 'i') {
-    if (isReported(words, at)) return 'foreign';
-    const said = before === 'that' ? at - 2 : at - 1;
-    const doubted = ['think', 'mean', 'saying', 'say', 'not'].includes(words[said]?.text ?? '');
-    return doubted && (before === 'not' || negators.has(words[said - 1]?.text ?? '')) ? 'doubted' : 'meant';
+  while (at > start - BRIDGE_MAX && bridge.has(textAt(words, at))) at -= 1;
+  return at;
+}
+
+/** Who means it, and whether: a denial, another person or the speaker stands there. */
+function standingOf(words: readonly Word[], start: number): Standing {
+  const at = governorOf(words, start);
+  const text = textAt(words, at);
+  if (negators.has(text)) {
+    return meant.has(textAt(words, at - 1)) || textAt(words, at - 3) === 'why' ? 'meant' : 'denied';
   }
-  return others.has(text) ? 'foreign' : 'meant';
+  if (text !== 'i') return others.has(text) ? 'foreign' : 'meant';
+  if (isReported(words, at)) return 'foreign';
+  return isDoubted(words, at) ? 'doubted' : 'meant';
 }
 
 function inContext(hit: Hit, words: readonly Word[]): boolean {
@@ -93,9 +134,24 @@ function inContext(hit: Hit, words: readonly Word[]): boolean {
   );
 }
 
-const pastForms: ReadonlySet<string> = new Set(
-  'was were wanted had used felt thought tried did attempted killed thinking considered cut almost nearly'.split(' '),
-);
+const pastForms: ReadonlySet<string> = new Set([
+  'was',
+  'were',
+  'wanted',
+  'had',
+  'used',
+  'felt',
+  'thought',
+  'tried',
+  'did',
+  'attempted',
+  'killed',
+  'thinking',
+  'considered',
+  'cut',
+  'almost',
+  'nearly',
+]);
 
 /** The level in the light of the time that is named near it. */
 function dated(rule: Rule, hit: Hit, scene: Scene): SafetyLevel {
@@ -105,23 +161,29 @@ function dated(rule: Rule, hit: Hit, scene: Scene): SafetyLevel {
   if (!times.includes('far') || times.includes('near')) return rule.level;
   if (rule.far) return rule.far;
   if (rule.who === 'any') return rule.level === 'medical' ? 'none' : rule.level;
-  const past = scene.words.slice(Math.max(0, hit.start - 6), hit.end + 1).some((word) => pastForms.has(word.text));
-  return past && rule.level !== 'plan' ? 'none' : rule.level;
+  const verbs = scene.words.slice(Math.max(0, governorOf(scene.words, hit.start)), hit.start + 1);
+  return verbs.some((word) => pastForms.has(word.text)) && rule.level !== 'plan' ? 'none' : rule.level;
+}
+
+/** Part of an idiom, of a harmless context, or of something told. */
+function isFigurative(hit: Hit, { words, idiom, fiction: told }: Scene): boolean {
+  if (idiom.slice(hit.start, hit.end + 1).includes(true) || inContext(hit, words)) return true;
+  return told && words[hit.start]?.quoted === true && words[hit.end]?.quoted === true;
+}
+
+/** "I am not going to do it, but …" is no plain denial. */
+function turnsAround(hit: Hit, words: readonly Word[]): boolean {
+  return words.slice(hit.end + 1, hit.end + 5).some((word) => word.text === 'but');
 }
 
 /** What a frame means where it stands; `none` when it means nothing. */
 export function judge(hit: Hit, scene: Scene, distress: boolean): SafetyLevel {
   const rule = rules.get(hit.rule);
-  if (!rule || (rule.needsDistress && !distress)) return 'none';
-  const { words, idiom } = scene;
-  if (idiom.slice(hit.start, hit.end + 1).includes(true) || inContext(hit, words)) return 'none';
-  if (scene.fiction && words[hit.start]?.quoted && words[hit.end]?.quoted) return 'none';
-  const standing = standingOf(words, hit.start);
+  if (!rule || (rule.needsDistress && !distress) || isFigurative(hit, scene)) return 'none';
+  const standing = standingOf(scene.words, hit.start);
   if (standing === 'foreign' && rule.who === 'self') return 'none';
-  if (rule.who === 'self' && rule.level !== 'other_harm') {
-    if (standing === 'doubted') return 'passive';
-    const turned = words.slice(hit.end + 1, hit.end + 5).some((word) => word.text === 'but');
-    if (standing === 'denied') return turned ? 'passive' : 'none';
-  }
-  return standing === 'denied' ? 'none' : dated(rule, hit, scene);
+  const ownLife = rule.who === 'self' && rule.level !== 'other_harm';
+  if (ownLife && standing === 'doubted') return 'passive';
+  if (standing === 'denied') return ownLife && turnsAround(hit, scene.words) ? 'passive' : 'none';
+  return dated(rule, hit, scene);
 }

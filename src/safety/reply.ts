@@ -6,7 +6,8 @@ import type { Place } from './resources.ts';
 
 type Found = Exclude<SafetyLevel, 'none'>;
 
-const replies: Readonly<Record<Found, { needs: readonly string[]; text: readonly string[] }>> = content.replies;
+const replies: Readonly<Record<Found, { needs: readonly string[]; text: readonly string[] }>> =
+  content.replies;
 const { phrases } = content;
 
 function fill(template: string, slots: Readonly<Record<string, string>>): string {

@@ -29,7 +29,9 @@ interface Entry {
 const entries: readonly Entry[] = table.resources;
 const countries = new Map(Object.entries(table.countries));
 const codes = new Map(
-  [...countries].flatMap(([code, country]) => [code, ...country.aliases].map((name) => [name, code] as const)),
+  [...countries].flatMap(([code, country]) =>
+    [code, ...country.aliases].map((name) => [name, code] as const),
+  ),
 );
 
 function known(name: string, from: Place['from']): Place | undefined {
@@ -50,11 +52,16 @@ export function placeOf(session: { locale: string | null; country: string | null
 
 function listed(place: Place | undefined, need: string): Entry[] {
   if (!place) return [];
-  return entries.filter((entry) => entry.country === place.code && (entry.need === need || entry.need === `${need}_text`));
+  return entries.filter(
+    (entry) => entry.country === place.code && (entry.need === need || entry.need === `${need}_text`),
+  );
 }
 
 /** How to reach the lines for a need, in one sentence part; undefined when none is listed. */
-export function waysOf(place: Place | undefined, need: string): { say: string; always: boolean; written: boolean } | undefined {
+export function waysOf(
+  place: Place | undefined,
+  need: string,
+): { say: string; always: boolean; written: boolean } | undefined {
   const found = listed(place, need);
   if (found.length === 0) return undefined;
   return {
@@ -64,7 +71,15 @@ export function waysOf(place: Place | undefined, need: string): { say: string; a
   };
 }
 
-function publicFields({ name, phone, sms, url, hours, country, language }: Omit<Entry, 'id' | 'need' | 'say'>): Resource {
+function publicFields({
+  name,
+  phone,
+  sms,
+  url,
+  hours,
+  country,
+  language,
+}: Omit<Entry, 'id' | 'need' | 'say'>): Resource {
   return {
     name,
     ...(phone !== undefined && { phone }),
@@ -77,7 +92,11 @@ function publicFields({ name, phone, sms, url, hours, country, language }: Omit<
 }
 
 /** For the needs in their order, and last the international page, whatever the country. */
-export function resourcesFor(place: Place | undefined, needs: readonly string[], emergencyName: string): Resource[] {
+export function resourcesFor(
+  place: Place | undefined,
+  needs: readonly string[],
+  emergencyName: string,
+): Resource[] {
   const found = needs.flatMap((need) =>
     need === 'emergency'
       ? [

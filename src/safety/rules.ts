@@ -31,7 +31,17 @@ interface RuleRow {
 }
 
 function levelOf(name: string): SafetyLevel {
-  for (const level of ['none', 'passive', 'active', 'plan', 'past_attempt', 'other_harm', 'abuse', 'acute', 'medical'] as const) {
+  for (const level of [
+    'none',
+    'passive',
+    'active',
+    'plan',
+    'past_attempt',
+    'other_harm',
+    'abuse',
+    'acute',
+    'medical',
+  ] as const) {
     if (level === name && level in levels) return level;
   }
   throw new Error(`No level ${name}`);

@@ -1,5 +1,6 @@
 // Reads an input before anything else of the turn does. Needs nothing to be up. [P-12] [US-01]
 import type { SafetyLevel, SafetyMode } from '../contract/types.ts';
+import { fold } from './fold.ts';
 import { findFrames } from './frames.ts';
 import type { Hit } from './frames.ts';
 import { judge, sceneOf } from './judge.ts';
@@ -26,6 +27,8 @@ interface Finding {
 const REPORT_MAX = 12;
 /** A word or two may complete what was said before ("tonight"); a longer input speaks for itself. */
 const COMPLETION_MAX = 5;
+/** Of the inputs before, their ends count, and of the newest its beginning: no frame reaches farther across. UTF-16 units. */
+const SEAM_MAX = 600;
 
 interface Reading {
   words: readonly Word[];
@@ -54,7 +57,8 @@ function read(inputs: readonly string[], distressed: boolean): Reading {
   const findings: Finding[] = [];
   for (const hit of hits) {
     if (isOld(hit.end)) continue;
-    if (own > COMPLETION_MAX && isOld(hit.start) && told.slice(hit.start, hit.end + 1).includes(true)) continue;
+    if (own > COMPLETION_MAX && isOld(hit.start) && told.slice(hit.start, hit.end + 1).includes(true))
+      continue;
     const level = judge(hit, scene, distressed || distress);
     if (level !== 'none') findings.push({ hit, level });
   }
@@ -70,9 +74,11 @@ function unique(values: readonly string[]): string[] {
  * Pure and linear in the length of the texts; nothing a text says about rules or modes is obeyed.
  */
 export function screen(input: { text: string; recent: readonly string[]; mode: SafetyMode }): Screening {
-  const recent = input.recent.slice(-2);
-  const window = recent.length === 0 ? undefined : read([...recent, input.text], input.mode !== 'normal');
-  const alone = read([input.text], input.mode !== 'normal' || window?.distress === true);
+  const text = fold(input.text);
+  const recent = input.recent.slice(-2).map((before) => fold(before).slice(-SEAM_MAX));
+  const window =
+    recent.length === 0 ? undefined : read([...recent, text.slice(0, SEAM_MAX)], input.mode !== 'normal');
+  const alone = read([text], input.mode !== 'normal' || window?.distress === true);
   const readings = window ? [alone, window] : [alone];
   const found = readings
     .flatMap(({ words, findings }) =>
@@ -87,11 +93,17 @@ export function screen(input: { text: string; recent: readonly string[]; mode: S
     )
     .sort((a, b) => levels[b.level].rank - levels[a.level].rank);
   const level = found.reduce<SafetyLevel>((worst, finding) => worse(worst, finding.level), 'none');
-  const aloneLevel = alone.findings.reduce<SafetyLevel>((worst, finding) => worse(worst, finding.level), 'none');
+  const aloneLevel = alone.findings.reduce<SafetyLevel>(
+    (worst, finding) => worse(worst, finding.level),
+    'none',
+  );
   return {
     level,
     mode: modeAfter(input.mode, level),
     phrases: unique(found.map((finding) => finding.phrase)),
-    reasonCodes: unique([...found.map((finding) => finding.code), ...(level === aloneLevel ? [] : ['window'])]),
+    reasonCodes: unique([
+      ...found.map((finding) => finding.code),
+      ...(level === aloneLevel ? [] : ['window']),
+    ]),
   };
 }

@@ -1,6 +1,4 @@
 // Cuts a folded text into the words the rules speak of: contractions opened, disguises undone, fillers left out.
-import { fold } from './fold.ts';
-
 export interface Word {
   text: string;
   /** Which of the inputs it came from. */
@@ -69,8 +67,14 @@ export function undouble(words: Iterable<string>): Map<string, string> {
 function withLetters(piece: string, speech: Speech): string | undefined {
   if (!SIGNS.test(piece) || !LETTER.test(piece) || piece.length > speech.longest * 2) return undefined;
   for (const one of ['i', 'l']) {
-    const word = piece.replace(/[0-9@$!|+]/g, (sign) => signLetters[sign] ?? (sign === '1' || sign === '|' ? one : sign));
-    const found = speech.known.has(word) || speech.spellings.has(word) ? word : speech.undoubled.get(withoutDoubles(word));
+    const word = piece.replace(
+      /[0-9@$!|+]/g,
+      (sign) => signLetters[sign] ?? (sign === '1' || sign === '|' ? one : sign),
+    );
+    const found =
+      speech.known.has(word) || speech.spellings.has(word)
+        ? word
+        : speech.undoubled.get(withoutDoubles(word));
     if (found !== undefined) return found;
   }
   return undefined;
@@ -81,7 +85,7 @@ function withoutStars(piece: string, speech: Speech): string | undefined {
   if (!piece.includes('*') || piece.length > speech.longest) return undefined;
   for (const key of speech.keys) {
     if (key.length !== piece.length || key[0] !== piece[0]) continue;
-    if ([...piece].every((letter, at) => letter === '*' || letter === key[at])) return key;
+    if (piece.split('').every((letter, at) => letter === '*' || letter === key[at])) return key;
   }
   return undefined;
 }
@@ -114,9 +118,18 @@ function openContraction(piece: string): string[] | undefined {
   return undefined;
 }
 
+/** Emphasis, as in Markdown. */
+function withoutStarsAround(piece: string): string {
+  let start = 0;
+  let end = piece.length;
+  while (start < end && piece[start] === '*') start += 1;
+  while (end > start && piece[end - 1] === '*') end -= 1;
+  return piece.slice(start, end);
+}
+
 /** The words one piece of text stands for. */
 function read(piece: string, speech: Speech): readonly string[] {
-  const bare = piece.replace(/^\*+|\*+$/g, '');
+  const bare = withoutStarsAround(piece);
   const spelled = speech.spellings.get(bare);
   if (spelled) return spelled;
   if (speech.known.has(bare) || bare === '') return [bare];
@@ -149,7 +162,9 @@ function pieces(text: string): Piece[] {
     }
     const since = opened[mark];
     opened[mark] = since === undefined ? found.length : undefined;
-    if (since !== undefined) for (let at = since; at < found.length; at += 1) found[at] = { text: found[at]?.text ?? '', quoted: true };
+    if (since !== undefined)
+      for (let at = since; at < found.length; at += 1)
+        found[at] = { text: found[at]?.text ?? '', quoted: true };
   }
   return found;
 }
@@ -212,21 +227,29 @@ function isPause(words: readonly Word[], at: number, speech: Speech): boolean {
 }
 
 /**
- * The words of several inputs in one row, oldest first. Between two inputs there is no end of sentence, and none around a single
+ * The words of several folded inputs in one row, oldest first. Between two inputs there is no end of sentence, and none around a single
  * word ("I want to. Die."), so that what is said in pieces is read as one.
  */
 export function wordsOf(inputs: readonly string[], speech: Speech): Word[] {
   const all: Word[] = [];
+  const readings = new Map<string, readonly string[]>();
+  const readOnce = (piece: string): readonly string[] => {
+    const known =
+      readings.get(piece) ?? read(piece, speech).filter((text) => text !== '' && !speech.fillers.has(text));
+    readings.set(piece, known);
+    return known;
+  };
   for (const [source, input] of inputs.entries()) {
     const own: Word[] = [];
-    for (const piece of joinLetters(pieces(fold(input)), speech)) {
-      for (const text of piece.text === STOP ? [STOP] : read(piece.text, speech)) {
-        if (text !== '' && !speech.fillers.has(text)) own.push({ text, source, quoted: piece.quoted });
-      }
+    for (const piece of joinLetters(pieces(input), speech)) {
+      for (const text of piece.text === STOP ? [STOP] : readOnce(piece.text))
+        own.push({ text, source, quoted: piece.quoted });
     }
     while (own.at(-1)?.text === STOP) own.pop();
     all.push(...own);
   }
   const halves = joinHalves(all, speech);
-  return halves.filter((word, at) => word.text !== STOP || (halves[at - 1]?.text !== STOP && !isPause(halves, at, speech)));
+  return halves.filter(
+    (word, at) => word.text !== STOP || (halves[at - 1]?.text !== STOP && !isPause(halves, at, speech)),
+  );
 }

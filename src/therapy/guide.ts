@@ -12,6 +12,7 @@ export interface GuideMoment {
   progress: SessionProgress;
 }
 
+/** Kinds with lines of their own are answered by these; the others by an acknowledgement and the theme of the turn. */
 type Heard = keyof typeof content.acks | 'silence' | 'thanks' | 'bye' | 'who';
 type Slots = Readonly<Record<string, string | undefined>>;
 
@@ -19,7 +20,17 @@ const acks: Readonly<Record<string, readonly string[]>> = content.acks;
 const lines: Readonly<Record<string, readonly string[]>> = content.lines;
 const themes: readonly string[] = Object.keys(lines);
 /** Themes that may follow anything, when all lines of the one wanted were said lately. */
-const spare: readonly string[] = ['stay', 'breath', 'ease', 'change', 'widen', 'picture', 'body_where', 'body_quality', 'wish'];
+const spare: readonly string[] = [
+  'stay',
+  'breath',
+  'ease',
+  'change',
+  'widen',
+  'picture',
+  'body_where',
+  'body_quality',
+  'wish',
+];
 const LONG_WORDS = 40;
 const SHORT_WORDS = 3;
 
@@ -37,9 +48,14 @@ function firstOf(words: readonly string[], list: readonly string[]): string | un
 }
 
 /** A word of the list that stands behind one of `before`, or is nearly all that was said. */
-function firstBehind(words: readonly string[], list: readonly string[], before: readonly string[]): string | undefined {
+function firstBehind(
+  words: readonly string[],
+  list: readonly string[],
+  before: readonly string[],
+): string | undefined {
   return words.find(
-    (word, at) => list.includes(word) && (words.length <= 2 || before.includes(words[at - 1] ?? '') || at === 0),
+    (word, at) =>
+      list.includes(word) && (words.length <= 2 || before.includes(words[at - 1] ?? '') || at === 0),
   );
 }
 
@@ -64,7 +80,11 @@ function hear(userInput: string, words: readonly string[], slots: Slots): Heard 
   const cases: readonly (readonly [Heard, boolean])[] = [
     ['silence', words.length === 0],
     ['who', hasPhrase(plain, content.who)],
-    ['bye', words.length <= 8 && (firstOf(words, content.bye) !== undefined || hasPhrase(plain, content.byePhrases))],
+    [
+      'bye',
+      words.length <= 8 &&
+        (firstOf(words, content.bye) !== undefined || hasPhrase(plain, content.byePhrases)),
+    ],
     ['unsure', words.length <= 10 && hasPhrase(plain, content.unsure)],
     ['thanks', words.length <= 8 && firstOf(words, content.thanks) !== undefined],
     ['long', words.length > LONG_WORDS],
@@ -81,16 +101,10 @@ function hear(userInput: string, words: readonly string[], slots: Slots): Heard 
 
 /** The theme that comes next: the path once, then rounds; what was answered already is not asked for. */
 function themeFor(n: number, heard: Heard): string {
-  if (heard === 'silence' || heard === 'thanks' || heard === 'bye' || heard === 'who') return heard;
-  const { path, round } = content;
+  const { path, round, instead, alone } = content;
+  if (alone.includes(heard)) return heard;
   const theme = path[n - 1] ?? round[(n - path.length - 1) % round.length] ?? 'stay';
-  if (heard === 'unsure' && theme === 'wish') return 'offer_wish';
-  if (heard === 'unsure' && theme === 'body_where') return 'offer_body';
-  if (theme === 'body_quality' && (heard === 'unsure' || heard === 'yes' || heard === 'no')) return 'offer_body';
-  if (heard === 'wish' && (theme === 'arrive' || theme === 'wish')) return 'picture';
-  if (heard === 'place' && theme === 'body_where') return 'body_quality';
-  if (heard === 'sensation' && (theme === 'body_where' || theme === 'body_quality')) return 'stay';
-  return theme;
+  return instead.find((change) => change.heard.includes(heard) && change.theme.includes(theme))?.to ?? theme;
 }
 
 /** FNV-1a with a final mix, so that neighbouring turns choose differently. */
@@ -112,7 +126,12 @@ function fill(line: string, slots: Slots): string | undefined {
 }
 
 function sentencesOf(line: string): string[] {
-  return line.toLowerCase().match(/[^.?!]+[.?!]*/g)?.map((sentence) => sentence.trim()) ?? [];
+  return (
+    line
+      .toLowerCase()
+      .match(/[^.?!]+[.?!]*/g)
+      ?.map((sentence) => sentence.trim()) ?? []
+  );
 }
 
 function rotate<T>(list: readonly T[], by: number): T[] {
@@ -120,7 +139,12 @@ function rotate<T>(list: readonly T[], by: number): T[] {
   return [...list.slice(at), ...list.slice(0, at)];
 }
 
-function fresh(list: readonly string[], seed: number, slots: Slots, spoken: ReadonlySet<string>): string | undefined {
+function fresh(
+  list: readonly string[],
+  seed: number,
+  slots: Slots,
+  spoken: ReadonlySet<string>,
+): string | undefined {
   return rotate(list, seed)
     .map((line) => fill(line, slots))
     .find((line) => line !== undefined && !sentencesOf(line).some((sentence) => spoken.has(sentence)));
@@ -137,7 +161,10 @@ export function guideLine({ sessionId, n, userInput, said }: GuideMoment): strin
   const theme = themeFor(n, heard);
   const seed = seedOf(`${sessionId}\n${n}`);
   const spoken = new Set(said.flatMap(sentencesOf));
-  const line = [theme, ...spare, ...themes].map((name) => fresh(lines[name] ?? [], seed, slots, spoken)).find(Boolean) ?? '';
-  const ack = theme === heard || theme === 'arrive' ? undefined : fresh(acks[heard] ?? [], seed >>> 3, slots, spoken);
+  const line =
+    [theme, ...spare, ...themes].map((name) => fresh(lines[name] ?? [], seed, slots, spoken)).find(Boolean) ??
+    '';
+  const ack =
+    theme === heard || theme === 'arrive' ? undefined : fresh(acks[heard] ?? [], seed >>> 3, slots, spoken);
   return ack === undefined || sentencesOf(line).length > 2 ? line : `${ack} ${line}`;
 }
