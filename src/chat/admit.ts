@@ -61,7 +61,7 @@ export interface Words {
   interrupt: boolean;
 }
 
-export const newEpoch = (): string => randomBytes(8).toString('hex');
+const newEpoch = (): string => randomBytes(8).toString('hex');
 
 export const draining = (): AppError => new AppError('DRAINING', { retryAfterMs: DRAIN_RETRY_MS });
 

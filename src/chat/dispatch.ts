@@ -7,7 +7,7 @@ import type { Caller } from './access.ts';
 import { findExcess } from './shape.ts';
 import type { Log } from './turn.ts';
 
-export type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
+type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
 
 /** Where a field of the input came from, for `detail[].loc[0]`. */
 export type Origin = (field: string) => 'body' | 'path' | 'query';

@@ -118,9 +118,16 @@ class Feed {
     return batch;
   }
 
-  async #read(after: number): Promise<Batch | Gone> {
+  /** As `read`, but no frame reaches over `upTo`, where the client may stand already. [P-4] */
+  readUpTo(after: number, upTo: number): Promise<Batch | Gone> {
+    return this.#read(after, Math.min(READ_LIMIT, upTo - after));
+  }
+
+  async #read(after: number, limit = READ_LIMIT): Promise<Batch | Gone> {
     try {
-      const page = await this.#store.read(this.life, after, READ_LIMIT);
+      // a log is dense: so many entries end there at the latest, unless words behind it were dropped, and then an end
+      // entry makes the text whole
+      const page = await this.#store.read(this.life, after, limit);
       if (!page || page.head < after) return 'gone';
       this.head = page.head;
       this.restless = page.live !== null;
@@ -207,25 +214,32 @@ export class Follow implements Disposable {
 
   /**
    * Sends everything behind `after` to the sink, in order, each entry once, until `signal` aborts (`stopped`) or the
-   * session lives no more under this epoch (`gone`). Memory does not grow with how far the sink is behind.
+   * session lives no more under this epoch (`gone`). Memory does not grow with how far the sink is behind. No frame
+   * reaches over `sent`, the last entry this client got before, if that lies behind `after`.
    */
-  async run(life: SessionLife, after: number, sink: Sink, signal: AbortSignal): Promise<'stopped' | Gone> {
+  async run(
+    life: SessionLife,
+    after: number,
+    sink: Sink,
+    signal: AbortSignal,
+    sent = after,
+  ): Promise<'stopped' | Gone> {
     using held = this.#hold(life);
     const { feed } = held;
     const pulse = new Pulse();
     let cursor = after;
     for (;;) {
       const seen = feed.version;
-      const batch = await feed.read(cursor);
+      const batch = await (cursor < sent ? feed.readUpTo(cursor, sent) : feed.read(cursor));
       if (signal.aborted) return 'stopped';
       if (batch === 'gone') return 'gone';
-      for (const frame of batch.frames) sink.push(frame);
-      cursor = batch.seq;
-      if (!batch.more) {
-        const news = pulse.next(life, batch.live, batch.frames.length > 0, this.#now());
-        for (const frame of news) sink.push(frame);
+      const news = batch.more ? [] : pulse.next(life, batch.live, batch.frames.length > 0, this.#now());
+      for (const frame of [...batch.frames, ...news]) {
+        sink.push(frame);
+        await sink.ready(signal);
+        if (signal.aborted) return 'stopped';
       }
-      await sink.ready(signal);
+      cursor = batch.seq;
       if (!batch.more) await feed.changed(seen, signal);
       if (signal.aborted) return 'stopped';
     }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
 import type { Lease, Store, TurnEntry } from '../store/store.ts';
 
@@ -6,9 +7,26 @@ export class Fenced extends Error {}
 
 /** Above this much text that is not stored yet, the model is not read any further. */
 const PENDING_CHARS = 262_144;
-/** An append that the store refuses is tried again this often, and given up after this long. */
+/** A step that the store refuses is tried again this often, and given up after this long. */
 const RETRY_MS = 250;
 const GIVE_UP_MS = 30_000;
+
+/**
+ * Takes a step until the store has answered it: for steps that do no harm when they are taken twice. Gives up when
+ * `signal` aborts.
+ * @throws STORE_UNAVAILABLE
+ */
+export async function insist<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    try {
+      return await step();
+    } catch (error) {
+      const passing = error instanceof AppError && error.code === 'STORE_UNAVAILABLE';
+      if (!passing || waitedMs >= GIVE_UP_MS || signal.aborted) throw error;
+      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+    }
+  }
+}
 
 /**
  * The words of one turn on their way into the log: one append in flight, and what comes meanwhile goes with the next.
@@ -20,14 +38,17 @@ export class Reply {
   readonly #store: Store;
   readonly #lease: Lease;
   readonly #leaseMs: number;
+  readonly #signal: AbortSignal;
   #pending: TurnEntry[] = [];
   #pendingChars = 0;
   #half = '';
   #work: Promise<void> | null = null;
   #failure: unknown;
 
-  constructor(store: Store, lease: Lease, leaseMs: number, text: string) {
+  /** Once `signal` aborts, what the store refuses is not insisted on. */
+  constructor(store: Store, lease: Lease, leaseMs: number, text: string, signal: AbortSignal) {
     this.#store = store;
+    this.#signal = signal;
     this.#lease = lease;
     this.#leaseMs = leaseMs;
     this.text = text;
@@ -102,20 +123,9 @@ export class Reply {
       const entries = this.#pending;
       this.#pending = [];
       this.#pendingChars = 0;
-      if ((await this.#insist(entries)) === 'fenced') throw new Fenced();
-    }
-  }
-
-  /** A repeated append changes nothing, so an unclear one is simply sent again. */
-  async #insist(entries: TurnEntry[]): Promise<'appended' | 'fenced'> {
-    for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
-      try {
-        return await this.#store.append(this.#lease, entries, this.#leaseMs);
-      } catch (error) {
-        const passing = error instanceof AppError && error.code === 'STORE_UNAVAILABLE';
-        if (!passing || waitedMs >= GIVE_UP_MS) throw error;
-        await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
-      }
+      // a repeated append changes nothing, so an unclear one is simply sent again
+      const step = () => this.#store.append(this.#lease, entries, this.#leaseMs);
+      if ((await insist(step, this.#signal)) === 'fenced') throw new Fenced();
     }
   }
 }

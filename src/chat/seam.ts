@@ -3,7 +3,7 @@
 /** Fewest characters that count as the end said again, and how far back such a repeat is looked for. */
 const OVERLAP_MIN = 12;
 const OVERLAP_MAX = 40;
-/** Characters of the beginning of the reply that, said again, mean that the model began anew. */
+/** So many characters of the beginning of the reply, or all when it is shorter, said again mean that the model began anew. */
 const RESTART_CHARS = 24;
 
 export type Joined =
@@ -21,8 +21,23 @@ export interface Seam {
 
 const pass = (text: string): Joined => ({ kind: 'more', text });
 
-/** Nothing is shown yet: everything is new. */
+/** For one that says just what follows. */
 export const openSeam: Seam = { push: pass, end: () => pass('') };
+
+/** Nothing is shown yet: everything is new, but a reply does not begin with blanks, and one of nothing else is none. */
+export class FreshSeam implements Seam {
+  #begun = false;
+
+  push(text: string): Joined {
+    const words = this.#begun ? text : text.trimStart();
+    this.#begun ||= words !== '';
+    return pass(words);
+  }
+
+  end(): Joined {
+    return pass('');
+  }
+}
 
 /**
  * For a model that is known to go on behind `shown` (it was given it without trailing white space). White space that
@@ -45,7 +60,7 @@ export class PrefillSeam implements Seam {
     const { length } = this.#given;
     const sizes = Array.from({ length: OVERLAP_MAX - OVERLAP_MIN + 1 }, (_, i) => OVERLAP_MAX - i);
     this.#tails = sizes.filter((size) => size <= length).map((size) => this.#given.slice(length - size));
-    this.#beginning = length > RESTART_CHARS ? this.#given.slice(0, RESTART_CHARS) : undefined;
+    this.#beginning = length > 0 ? this.#given.slice(0, RESTART_CHARS) : undefined;
   }
 
   push(text: string): Joined {

@@ -6,8 +6,8 @@ import { AppError, toFailure } from '../errors.ts';
 import { isUsable, ModelError } from '../model/model.ts';
 import type { Model, ModelMessage } from '../model/model.ts';
 import type { Lease, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
-import { Fenced, Reply } from './reply.ts';
-import { openSeam, PrefillSeam, ProofSeam } from './seam.ts';
+import { Fenced, insist, Reply } from './reply.ts';
+import { FreshSeam, openSeam, PrefillSeam, ProofSeam } from './seam.ts';
 import type { Joined, Seam } from './seam.ts';
 import type { Slots, Ticket } from './slots.ts';
 import { toTime } from './wire.ts';
@@ -75,7 +75,7 @@ export class Turn {
     const { turnId, generation } = view.turn;
     const { tenant, sessionId, epoch } = session;
     this.lease = { tenant, sessionId, epoch, turnId, generation };
-    this.reply = new Reply(parts.store, this.lease, parts.leaseMs, view.text);
+    this.reply = new Reply(parts.store, this.lease, parts.leaseMs, view.text, this.#stop.signal);
     this.#parts = parts;
     this.#session = session;
     this.#record = view.turn;
@@ -127,18 +127,21 @@ export class Turn {
     if (!fallback) throw new AppError('INTERNAL');
     if (!ollama || !guide) return ollama ?? fallback;
     if (this.reply.text !== '') return this.#record.source === 'guide' ? guide : ollama;
-    return !this.#modelGaveUp && isUsable(ollama.state()) ? ollama : guide;
+    const gaveUp = this.#modelGaveUp || this.#record.idleAttempts >= IDLE_ATTEMPTS_MAX;
+    return !gaveUp && isUsable(ollama.state()) ? ollama : guide;
   }
 
   async #attempt(model: Model): Promise<void> {
     const shown = this.reply.text;
     await this.#takeSlot(model);
-    if (!this.#begun) await this.#start(model.source, model.name, this.#firstPhase(model));
+    if (!this.#begun || model.source !== this.#record.source) {
+      await this.#start(model.source, model.name, this.#firstPhase(model));
+    }
     this.#begun = true;
     const { prefix, seam } = await this.#join(model, shown);
     this.#prefixGiven = prefix !== '';
     const signal = this.#stop.signal;
-    const messages = await this.#parts.ask(this.#session, this.#record, signal);
+    const messages = await insist(() => this.#parts.ask(this.#session, this.#record, signal), signal);
     const guard = this.#parts.guard(this.#session.safety.mode);
     const request = { messages, prefix, line: this.#record.plan.line };
     let words = false;
@@ -162,7 +165,7 @@ export class Turn {
 
   /** How the words to come join those that are shown; where they cannot, the reply begins anew. (REALTIME.md 5.8) */
   async #join(model: Model, shown: string): Promise<{ prefix: string; seam: Seam }> {
-    if (shown === '') return { prefix: '', seam: openSeam };
+    if (shown === '') return { prefix: '', seam: new FreshSeam() };
     if (model.source === 'guide' && this.#record.plan.line.startsWith(shown)) {
       return { prefix: shown, seam: openSeam };
     }
@@ -175,7 +178,7 @@ export class Turn {
     const proof = new ProofSeam(shown);
     if (prefill === 'unknown' && proof.given !== undefined) return { prefix: proof.given, seam: proof };
     this.reply.reset('', 'begun_anew');
-    return { prefix: '', seam: openSeam };
+    return { prefix: '', seam: new FreshSeam() };
   }
 
   /** Hands words on through the output guard; answers whether any of this attempt were said by now. */
@@ -204,8 +207,6 @@ export class Turn {
     if (guideCan && this.#modelIsLost(fault)) {
       this.#modelGaveUp = true;
       this.#begun = false;
-      this.#ticket?.release();
-      this.#ticket = null;
       return;
     }
     if (fault.fault === 'refused') {
@@ -234,7 +235,11 @@ export class Turn {
   }
 
   async #takeSlot(model: Model): Promise<void> {
-    if (model.source !== 'ollama') return;
+    if (model.source !== 'ollama') {
+      this.#ticket?.release();
+      this.#ticket = null;
+      return;
+    }
     const ticket = this.#ticket ?? this.#parts.slots.reserve(this.#client(), true);
     this.#ticket = ticket;
     if (ticket.position === null) return;
@@ -258,7 +263,8 @@ export class Turn {
   }
 
   async #start(source: Source, model: string, phase: Phase): Promise<void> {
-    const begun = await this.#parts.store.start(this.lease, { source, model, phase });
+    const { store } = this.#parts;
+    const begun = await insist(() => store.start(this.lease, { source, model, phase }), this.#stop.signal);
     if (begun === 'fenced') throw new Fenced();
     this.#record = begun;
     const isIdle = source === 'ollama' && begun.idleAttempts > IDLE_ATTEMPTS_MAX;
@@ -304,7 +310,10 @@ export class Turn {
     const { progress } = this.#record.plan;
     const status = progress.completion_criteria.ready_for_stage_2 ? 'completed' : this.#session.status;
     const request = { state, entries: [entry], progress: state === 'done' ? progress : null, status };
-    if ((await this.#parts.store.finish(this.lease, request)) === 'fenced') throw new Fenced();
+    const { store } = this.#parts;
+    // one that was stored though its answer was lost is fenced when it is sent again: the turn is over
+    const ended = await insist(() => store.finish(this.lease, request), this.#stop.signal);
+    if (ended === 'fenced') throw new Fenced();
   }
 
   /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */

@@ -1,4 +1,5 @@
-import type { SessionRecord, Store, TurnView } from '../store/store.ts';
+import { once } from 'node:events';
+import type { SessionLife, SessionRecord, Store, TurnView } from '../store/store.ts';
 import type { Ticket } from './slots.ts';
 import { Turn } from './turn.ts';
 import type { TurnParts } from './turn.ts';
@@ -32,6 +33,7 @@ export class Turns implements AsyncDisposable {
   }
 
   begin(session: SessionRecord, view: TurnView, ticket: Ticket | null): void {
+    this.abort(view.turn.turnId); // an earlier owner here, if it was us
     const turn = new Turn(this.#parts, session, view, ticket);
     this.#live.set(turn.lease.turnId, turn);
     void turn.ended.finally(() => {
@@ -44,18 +46,21 @@ export class Turns implements AsyncDisposable {
     this.#live.get(turnId)?.abort();
   }
 
-  abortSession(session: { tenant: string; sessionId: string }): void {
+  abortSession(life: SessionLife): void {
     for (const turn of this.#live.values()) {
-      const { tenant, sessionId } = turn.lease;
-      if (tenant === session.tenant && sessionId === session.sessionId) turn.abort();
+      const { tenant, sessionId, epoch } = turn.lease;
+      if (tenant === life.tenant && sessionId === life.sessionId && epoch === life.epoch) turn.abort();
     }
   }
 
   /** Goes on with every turn whose owner is gone. */
   async takeOver(): Promise<number> {
-    const taken = await this.#store.takeOver(this.#node, this.#parts.leaseMs, TAKE_LIMIT);
-    for (const { session, view } of taken) this.begin(session, view, null);
-    return taken.length;
+    for (let total = 0; ;) {
+      const taken = await this.#store.takeOver(this.#node, this.#parts.leaseMs, TAKE_LIMIT);
+      for (const { session, view } of taken) this.begin(session, view, null);
+      total += taken.length;
+      if (taken.length < TAKE_LIMIT) return total;
+    }
   }
 
   #tend(): void {
@@ -89,11 +94,15 @@ export class Turns implements AsyncDisposable {
    */
   async drain(ms: number): Promise<void> {
     this.#closing = true;
-    const running = [...this.#live.values()];
-    const timeout = Promise.withResolvers<void>();
-    const timer = setTimeout(timeout.resolve, ms);
-    await Promise.race([Promise.all(running.map((turn) => turn.ended)), timeout.promise]);
+    const over = new AbortController();
+    const isOver = once(over.signal, 'abort');
+    const timer = setTimeout(() => over.abort(), ms);
+    // a risk is still taken meanwhile, and answered [P-12]
+    while (this.#live.size > 0 && !over.signal.aborted) {
+      await Promise.race([Promise.all([...this.#live.values()].map((turn) => turn.ended)), isOver]);
+    }
     clearTimeout(timer);
+    await this.#tending;
     const left = [...this.#live.values()];
     for (const turn of left) turn.abort();
     await Promise.all(left.map((turn) => turn.ended));

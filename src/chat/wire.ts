@@ -66,7 +66,7 @@ export function toLogEntry(life: SessionLife, entry: LogRecord) {
   return { seq: entry.seq, event: entry.event, data: toPayload(life, entry) };
 }
 
-export function toResponse(life: SessionLife, entry: LogRecord): TherapistResponse | undefined {
+function toResponse(life: SessionLife, entry: LogRecord): TherapistResponse | undefined {
   if (entry.event !== 'therapist:done') return undefined;
   return { session_id: life.sessionId, seq: entry.seq, ...entry.data };
 }

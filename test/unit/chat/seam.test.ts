@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { openSeam, PrefillSeam, ProofSeam } from '../../../src/chat/seam.ts';
+import { FreshSeam, openSeam, PrefillSeam, ProofSeam } from '../../../src/chat/seam.ts';
 import type { Seam } from '../../../src/chat/seam.ts';
 
 const shown = 'Let us stay with that for a moment. Where in your body do you feel it ';
@@ -27,9 +27,20 @@ function cut(text: string, sizes: number[]): string[] {
 
 const anyCut = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
 
-test('lets everything through when nothing is shown yet', () => {
-  expect(joined(openSeam, '', ['a ', 'b'])).toBe('a b');
+test('lets everything through that just follows', () => {
+  expect(joined(openSeam, '', [' a ', 'b'])).toBe(' a b');
 });
+
+test('lets everything through but blanks before the first word when nothing is shown yet', () => {
+  expect(joined(new FreshSeam(), '', [' \n', ' a', ' ', 'b '])).toBe('a b ');
+});
+
+test.each(['Yes', 'So we begin', 'So we begin with this'])(
+  'begins anew when a model says %j again and goes on behind it',
+  (before) => {
+    expect(joined(new PrefillSeam(before), before, [before, ' and more'])).toBe(`${before} and more`);
+  },
+);
 
 describe('a model that is known to go on', () => {
   test.each([

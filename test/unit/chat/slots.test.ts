@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { Slots } from '../../../src/chat/slots.ts';
 import type { Ticket } from '../../../src/chat/slots.ts';
-import { AppError } from '../../../src/errors.ts';
+import type { AppError } from '../../../src/errors.ts';
 
 const positions = (tickets: Ticket[]) => tickets.map((ticket) => ticket.position);
 
