@@ -15,7 +15,9 @@ export class EventStream implements Sink {
 
   constructor(req: Request, res: Response) {
     this.#res = res;
-    res.once('close', () => this.#closed.abort());
+    // a client may have left while its request was read
+    if (res.closed) this.#closed.abort();
+    else res.once('close', () => this.#closed.abort());
     res.status(200).set({
       'Content-Type': 'text/event-stream; charset=utf-8',
       'Cache-Control': 'no-cache, no-transform',
@@ -88,6 +90,7 @@ export class EventStreams implements Disposable {
 
   open(req: Request, res: Response): EventStream {
     const stream = new EventStream(req, res);
+    if (stream.closed.aborted) return stream;
     this.#open.add(stream);
     stream.closed.addEventListener('abort', () => this.#open.delete(stream), { once: true });
     return stream;

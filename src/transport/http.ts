@@ -3,6 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
+import { pascalCase } from '../contract/json-schema.ts';
 import type { ErrorBody } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 
@@ -18,7 +19,7 @@ const RESPONSE_HEADERS = 'Location, Retry-After, X-Cursor, X-Request-Id';
 const PREFLIGHT_SECONDS = '600';
 
 /** Absent, same-origin, a loopback origin, or listed; the whole origin counts, not a part of it. */
-export function isAllowedOrigin(
+function isAllowedOrigin(
   origin: string | undefined,
   host: string | undefined,
   allowed: ReadonlySet<string>,
@@ -84,9 +85,17 @@ function parseBody(contentType: string | undefined, body: unknown): unknown {
 
 /** Reads the body as JSON whatever its type says; undefined when there is none. */
 export const jsonBody: RequestHandler = (req, res, next) => {
+  // the reader would take in all of it before it says so
+  if (Number(req.headers['content-length']) > BODY_BYTES) throw new AppError('PAYLOAD_TOO_LARGE');
   raw(req, res, (error: unknown) => {
-    if (error === undefined) req.body = parseBody(req.headers['content-type'], req.body);
-    next(error);
+    if (error !== undefined) return next(error);
+    try {
+      req.body = parseBody(req.headers['content-type'], req.body);
+    } catch (refusal) {
+      // the body came in a later tick: what is thrown here, nobody catches
+      return next(refusal);
+    }
+    next();
   });
 };
 
@@ -97,7 +106,7 @@ function statusOf(error: unknown): number | undefined {
 }
 
 /** What Express and its body reader raise, in our codes. */
-export function toAppError(error: unknown): unknown {
+function toAppError(error: unknown): unknown {
   if (error instanceof AppError) return error;
   const status = statusOf(error);
   if (status === 413) return new AppError('PAYLOAD_TOO_LARGE', { cause: error });
@@ -105,10 +114,7 @@ export function toAppError(error: unknown): unknown {
   return status !== undefined && status < 500 ? new AppError('MALFORMED_JSON', { cause: error }) : error;
 }
 
-const toPascal = (code: string): string =>
-  code.toLowerCase().replaceAll(/(?:^|_)([a-z])/g, (_, letter: string) => letter.toUpperCase());
-
-export function sendError(res: Response, error: unknown): void {
+function sendError(res: Response, error: unknown): void {
   if (res.headersSent) {
     res.destroy();
     return;
@@ -116,7 +122,7 @@ export function sendError(res: Response, error: unknown): void {
   const { code, status, message, detail, safety, retry_after_ms } = toFailure(error);
   const requestId = randomUUID();
   const body: ErrorBody = {
-    error: toPascal(code),
+    error: pascalCase(code),
     code,
     message,
     ...(detail && { detail }),

@@ -31,9 +31,15 @@ interface Call {
   caller: Caller;
 }
 
+/** Ids can be long, and headers not: Node's own client takes 16 KiB of them, many proxies 4. `turn_id` says as much. */
+const LOCATION_CHARS = 2_048;
 const endEvents = new Set(['therapist:done', 'therapist:error', 'turn:cancelled']);
 /** Query values arrive as text; these fields are numbers. */
 const numeric = new Set(['before', 'limit', 'wait']);
+
+/** One segment of a path. [R-2] Dots alone would be taken for a way up, and so are encoded too. */
+const toSegment = (id: string): string =>
+  encodeURIComponent(id).replace(/^\.{1,2}$/, (dots) => '%2E'.repeat(dots.length));
 
 function fromQuery(field: string, value: unknown): unknown {
   const isNumber = numeric.has(field) && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
@@ -123,8 +129,9 @@ class Rest {
     const { value: admission, sessionId } = await run(this.#parts.dispatch, 'session:input', call);
     if (/(^|[,;\s])respond-async\b/i.test(call.req.get('Prefer') ?? '')) {
       const { turn_id, n, cursor } = admission;
-      const path = `/api/v1/session/${encodeURIComponent(sessionId)}/turns/${encodeURIComponent(turn_id)}`;
-      call.res.status(202).set({ Location: path, 'Preference-Applied': 'respond-async' });
+      const path = `/api/v1/session/${toSegment(sessionId)}/turns/${toSegment(turn_id)}`;
+      call.res.status(202).set('Preference-Applied', 'respond-async');
+      if (path.length <= LOCATION_CHARS) call.res.set('Location', path);
       call.res.json({ turn_id, n, cursor });
     } else if (call.req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
       await this.#streamTurn(call, sessionId, admission);

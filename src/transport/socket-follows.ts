@@ -46,15 +46,18 @@ export class Outbox {
 class SocketSink implements Sink {
   /** What is due to a stopped follower is not sent: who joins anew gets it from its cursor on. */
   isStopped = false;
+  /** The last entry this client was sent. */
+  sent: number;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
   #ahead: number[] = [];
   #applied = -1;
   #resume: () => void = () => {};
 
-  constructor(socket: Socket, outbox: Outbox) {
+  constructor(socket: Socket, outbox: Outbox, sent: number) {
     this.#socket = socket;
     this.#outbox = outbox;
+    this.sent = sent;
   }
 
   get socketId(): string {
@@ -63,7 +66,10 @@ class SocketSink implements Sink {
 
   push(frame: Frame): void {
     this.#outbox.push(frame, this);
-    if (this.#applied >= 0 && frame.cursor !== null) this.#ahead.push(Number(frame.data['seq']));
+    if (frame.cursor === null) return;
+    const seq = Number(frame.data['seq']);
+    this.sent = Math.max(this.sent, seq);
+    if (this.#applied >= 0) this.#ahead.push(seq);
   }
 
   /** What the client has applied; from the first word of it on, it is sent no more than a window ahead. */
@@ -110,25 +116,38 @@ export class SocketFollows {
   readonly #follow: Follow;
   readonly #outbox: Outbox;
   readonly #bySession = new Map<string, Following>();
+  #reserved = 0;
 
   constructor(socket: Socket, follow: Follow, outbox: Outbox) {
     this.#socket = socket;
     this.#follow = follow;
     this.#outbox = outbox;
-  }
-
-  isFull(sessionId: string): boolean {
-    return this.#bySession.size >= FOLLOWS_MAX && !this.#bySession.has(sessionId);
+    // every follower may wait for the connection to drain
+    socket.conn.setMaxListeners(2 * FOLLOWS_MAX);
   }
 
   /**
-   * Follows from the cursor on. One that follows already goes on as it is. A follower of an earlier life of the id comes
+   * A place for one more session while it is being asked for, so that many at once are counted too; undefined when all
+   * are taken.
+   */
+  reserve(sessionId: string): Disposable | undefined {
+    const places = this.#bySession.has(sessionId) ? 0 : 1;
+    if (places > 0 && this.#bySession.size + this.#reserved >= FOLLOWS_MAX) return undefined;
+    this.#reserved += places;
+    return { [Symbol.dispose]: () => void (this.#reserved -= places) };
+  }
+
+  /**
+   * Follows from the cursor on. One that follows already goes on as it is. Behind a stopped one, what it sent may come
+   * again, but in frames of its own: the client may have applied it. [P-4] A follower of an earlier life of the id comes
    * to its own end and says so.
    */
   follow(ref: SessionRef, cursor: string): void {
     const epoch = cursor.slice(0, cursor.lastIndexOf('.'));
-    if (this.#bySession.get(ref.sessionId)?.epoch === epoch) return;
-    const sink = new SocketSink(this.#socket, this.#outbox);
+    const known = this.#bySession.get(ref.sessionId);
+    const before = known?.epoch === epoch ? known.sink : undefined;
+    if (before && !before.isStopped) return;
+    const sink = new SocketSink(this.#socket, this.#outbox, before?.sent ?? 0);
     const mine: Following = { epoch, sink, stop: new AbortController() };
     this.#bySession.set(ref.sessionId, mine);
     void this.#run(ref, fromCursor(cursor, epoch) ?? 0, mine);
@@ -137,8 +156,13 @@ export class SocketFollows {
   async #run(ref: SessionRef, after: number, mine: Following): Promise<void> {
     const { epoch } = mine;
     try {
-      const end = await this.#follow.run({ ...ref, epoch }, after, mine.sink, mine.stop.signal);
+      const { sink, stop } = mine;
+      const end = await this.#follow.run({ ...ref, epoch }, after, sink, stop.signal, sink.sent);
       if (end === 'gone') mine.sink.push(new Frame('session:deleted', { session_id: ref.sessionId, epoch }));
+    } catch (error) {
+      // a follower that cannot go on must not fall silent: the client comes back with its cursor
+      this.#socket.conn.close();
+      throw error;
     } finally {
       if (this.#bySession.get(ref.sessionId) === mine) this.#bySession.delete(ref.sessionId);
     }
@@ -150,11 +174,16 @@ export class SocketFollows {
 
   /** Nothing of the session is sent any more, what is due already included. */
   leave(sessionId: string): void {
+    this.stop(sessionId);
+    this.#bySession.delete(sessionId);
+  }
+
+  /** As `leave`, for a client that follows anew in the same tick. */
+  stop(sessionId: string): void {
     const mine = this.#bySession.get(sessionId);
     if (!mine) return;
     mine.sink.isStopped = true;
     mine.stop.abort();
-    this.#bySession.delete(sessionId);
   }
 
   leaveAll(): void {

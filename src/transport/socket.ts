@@ -110,14 +110,15 @@ class Connection {
     if (!this.#socket.connected) return;
     // [P-12] an input is never refused for this
     const opens = name === 'session:join' || name === 'session:create';
-    const isFull = opens && this.#follows.isFull(sessionIdOf(payload));
-    const result = isFull ? tooManySessions : await this.#dispatch(name, payload, this.#caller);
+    using place = opens ? this.#follows.reserve(sessionIdOf(payload)) : undefined;
+    const result = opens && !place ? tooManySessions : await this.#dispatch(name, payload, this.#caller);
     if (!result.ok) {
       answer({ ok: false, error: result.failure });
       return;
     }
     // nothing of a log is sent before the ack it follows from, nor after the ack of a leave
-    if (name === 'session:leave' || row.follows === 'join') this.#follows.leave(sessionIdOf(payload));
+    if (name === 'session:leave') this.#follows.leave(sessionIdOf(payload));
+    else if (row.follows === 'join') this.#follows.stop(sessionIdOf(payload));
     answer({ ok: true, ...result.value });
     this.#after(name, row, payload, result.value);
   }
