@@ -64,7 +64,7 @@ export async function restDriver(url: string): Promise<Driver> {
       for (const field of query) {
         if (rest.has(field)) search.set(field, String(rest.get(field)));
       }
-      const response = await fetch(`${url}${filled}?${search}`, {
+      const response = await fetch(`${url}${filled}?${search.toString()}`, {
         method,
         headers: { Prefer: 'respond-async' },
         ...(method === 'POST' && { body: JSON.stringify(Object.fromEntries(rest)) }),

@@ -46,6 +46,8 @@ export class SocketClient implements Disposable {
     this.connected = promise;
     this.socket.once('connect', resolve);
     this.socket.once('connect_error', reject);
+    // a server that dies before it has answered the handshake makes no connect_error
+    this.socket.io.once('close', () => reject(new Error('the connection was closed')));
     this.socket.on('disconnect', () => this.#changes.notify());
     this.socket.onAny((event: string, data: unknown) => {
       this.received.push({ event, data });
@@ -82,7 +84,10 @@ export class SocketClient implements Disposable {
   async follow(sessionId: string, client = new Client(sessionId)): Promise<Client> {
     this.feed(client);
     const { cursor } = client;
-    await this.must('session:join', { session_id: sessionId, ...(cursor !== undefined && { after: cursor }) });
+    await this.must('session:join', {
+      session_id: sessionId,
+      ...(cursor !== undefined && { after: cursor }),
+    });
     return client;
   }
 

@@ -2,7 +2,7 @@
 import { request } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { z } from 'zod';
-import { Client } from './fold.ts';
+import type { Client } from './fold.ts';
 import { createChanges, deadline, until } from './wait.ts';
 
 export interface SseEvent {

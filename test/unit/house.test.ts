@@ -78,7 +78,7 @@ describe('rules, code and tests agree', () => {
 
   test.each([...rules].sort())('[%s] has a test that is named for it', (name) => {
     const titles = tests.filter((file) => file.endsWith('.test.ts') || file.includes('conformance/'));
-    const named = new RegExp(`(test|describe|each)[^\\n]*\\n?[^\\n]*\\[${name}\\]`);
+    const named = new RegExp(`(test|it|describe|each)[^\\n]*\\n?[^\\n]*\\[${name}\\]`);
 
     expect(titles.filter((file) => named.test(read(file)))).not.toEqual([]);
   });
