@@ -98,7 +98,7 @@ function speaker({ ollama, guide }: ModelChoice): Health['model'] {
 async function health(parts: AppParts): Promise<Health> {
   const { store, ollama, guide, retrieval } = parts;
   const stored = await store.healthy();
-  const served = stored && (guide !== null || ollama?.state().phase === 'ready');
+  const served = stored && (guide !== null || (ollama !== null && isUsable(ollama.state())));
   return {
     status: served ? 'healthy' : 'unhealthy',
     timestamp: new Date().toISOString(),

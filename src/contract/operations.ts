@@ -84,7 +84,7 @@ const CreateFields = z.object({
   age_band: word,
 });
 /** Nothing, a string (the id), or the fields. */
-export const CreateInput = z.preprocess(
+const CreateInput = z.preprocess(
   (value) => (typeof value === 'string' ? { session_id: value } : (value ?? {})),
   CreateFields,
 );

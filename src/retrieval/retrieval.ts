@@ -1,5 +1,5 @@
 /** An example a good supervisor would hand the guide in this state. */
-export interface Exemplar {
+interface Exemplar {
   clientExample: string;
   guideLine: string;
 }
