@@ -1,5 +1,5 @@
 // One process per data directory. The lock is one of SQLite's own, so the system frees it however the process dies.
-import { accessSync, constants, mkdirSync } from 'node:fs';
+import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
@@ -11,6 +11,18 @@ export function lockDirectory(directory: string): Disposable {
   makeWritable(directory);
   const lock = openLock(directory);
   return { [Symbol.dispose]: () => lock.close() };
+}
+
+/**
+ * Makes an empty file that nobody else can read, if there is none; SQLite gives the files beside it the same mode. One
+ * that is there is not opened: closing it would free the locks that this process has on it.
+ */
+export function makePrivate(path: string): void {
+  try {
+    closeSync(openSync(path, 'wx', 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+  }
 }
 
 function makeWritable(directory: string): void {
@@ -25,7 +37,9 @@ function makeWritable(directory: string): void {
 function openLock(directory: string): DatabaseSync {
   let lock: DatabaseSync | undefined;
   try {
-    lock = new DatabaseSync(join(directory, 'stillpoint.lock'), { timeout: 0 });
+    const path = join(directory, 'stillpoint.lock');
+    makePrivate(path);
+    lock = new DatabaseSync(path, { timeout: 0 });
     lock.exec('BEGIN EXCLUSIVE');
     return lock;
   } catch (cause) {

@@ -11,13 +11,18 @@ export class Envelope<T> {
     return PLAIN_JSON + JSON.stringify(value);
   }
 
-  /** The value behind a stored form; throws on a format this program does not know. */
+  /** The value behind a stored form; throws on a damaged one and on a format this program does not know. */
   open(text: string): T {
     if (!text.startsWith(PLAIN_JSON)) {
       throw new Error(`A stored record has the format "${text.slice(0, 1)}", which this version cannot read`);
     }
-    const value: T = JSON.parse(text.slice(1));
-    return value;
+    try {
+      const value: T = JSON.parse(text.slice(1));
+      return value;
+    } catch {
+      // The parser's own error quotes the text, and errors reach the logs: it must not become the cause either.
+      throw new Error('A stored record is damaged: it is no JSON');
+    }
   }
 }
 

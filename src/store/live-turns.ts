@@ -19,6 +19,7 @@ export interface LiveTurn {
   journalFrom: number | null;
   /** What the last append was called with, to know its repeat. */
   lastCall: TurnEntry[];
+  /** By a clock that never goes backwards; it means nothing to another process. */
   leaseUntil: number;
 }
 
@@ -45,10 +46,10 @@ export class LiveTurns {
     return isHeld ? live : undefined;
   }
 
-  /** At most `limit` turns whose lease ran out before `now`, oldest first. */
-  leaseless(now: number, limit: number): LiveTurn[] {
+  /** At most `limit` turns whose lease has run out by that clock, oldest first. */
+  leaseless(elapsed: number, limit: number): LiveTurn[] {
     return [...this.#byKey.values()]
-      .filter((live) => live.leaseUntil < now)
+      .filter((live) => live.leaseUntil < elapsed)
       .sort((a, b) => a.turn.startedAt - b.turn.startedAt || a.session - b.session)
       .slice(0, limit);
   }

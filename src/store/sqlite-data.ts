@@ -21,7 +21,7 @@ export function loadData(db: DatabaseSync): SqliteData {
   const turns = new SqliteTurns(db);
   const journaled = log.journaled();
   for (const { head, turn, ...where } of turns.live()) {
-    const packed = log.read(where.session, undefined, turn.firstSeq - 1, Number.MAX_SAFE_INTEGER);
+    const packed = packedBehind(log, where.session, turn.firstSeq - 1);
     const packedTo = packed.at(-1)?.seq ?? head;
     const rows =
       journaled.get(where.session)?.filter(({ words }) => words.every(({ seq }) => seq > packedTo)) ?? [];
@@ -41,6 +41,15 @@ export function loadData(db: DatabaseSync): SqliteData {
     });
   }
   return { lives, log, turns, sessions: new SqliteSessions(db, lives) };
+}
+
+function packedBehind(log: SqliteLog, session: number, after: number): LogRecord[] {
+  const entries: LogRecord[] = [];
+  for (;;) {
+    const page = log.read(session, undefined, entries.at(-1)?.seq ?? after, Number.MAX_SAFE_INTEGER);
+    if (page.length === 0) return entries;
+    entries.push(...page);
+  }
 }
 
 function isOfTurn(entry: LogRecord, turnId: string): boolean {

@@ -20,6 +20,10 @@ const TAIL_KEPT = 128;
 const TRIM_ROWS = 4096;
 /** A turn whose words are that many rows behind the newest holds up the trimming, and is packed. */
 const PINNED_ROWS = 16 * TRIM_ROWS;
+/** What the entries of a page may have in all: characters of stored records, about. */
+const PAGE_CHARS = 1_000_000;
+/** What an entry of words has besides them, about. */
+const WORDS_FRAME_CHARS = 120;
 /** The event of a row that packs several words. */
 const WORDS = 'words';
 
@@ -43,7 +47,7 @@ export class SqliteLog {
     this.#lives = lives;
     this.#statements = {
       insert: db.prepare('INSERT INTO log (session, last_seq, event, data) VALUES (?, ?, ?, ?)'),
-      after: db.prepare('SELECT * FROM log WHERE session = ? AND last_seq > ? ORDER BY last_seq LIMIT ?'),
+      after: db.prepare('SELECT * FROM log WHERE session = ? AND last_seq > ? ORDER BY last_seq'),
       latest: db.prepare(
         'SELECT * FROM log WHERE session = ? AND event = ? ' +
           "AND event IN ('disclosure', 'safety:resources') ORDER BY last_seq DESC LIMIT 1",
@@ -98,18 +102,20 @@ export class SqliteLog {
     if (end.live) this.#lives.change(step, end.live, { head: end.head });
   }
 
-  /** Entries behind `after`, at most `limit`. */
+  /** Entries behind `after`: at most `limit`, and of those past the first only what fits into a page. */
   read(session: number, live: LiveTurn | undefined, after: number, limit: number): LogRecord[] {
-    const tail = live?.tail ?? [];
-    const tailFrom = tail[0]?.seq;
-    const from = after + 1 - (tailFrom ?? Infinity);
-    if (from >= 0) return tail.slice(from, from + limit);
-    const entries: LogRecord[] = [];
-    for (const row of this.#statements.after.all(session, after, limit)) {
-      entries.push(...this.#entries(row).filter((entry) => entry.seq > after));
-      if (entries.length >= limit) return entries.slice(0, limit);
+    const page: LogRecord[] = [];
+    let chars = 0;
+    for (const row of this.#behind(session, live, after)) {
+      for (const entry of row.entries) {
+        if (entry.seq <= after) continue;
+        chars += isWords(entry) ? entry.data.text.length + WORDS_FRAME_CHARS : row.chars;
+        if (page.length > 0 && chars > PAGE_CHARS) return page;
+        page.push(entry);
+        if (page.length >= limit) return page;
+      }
     }
-    return [...entries, ...tail.slice(0, limit - entries.length)];
+    return page;
   }
 
   /** The latest entry of each of these events, ascending. */
@@ -166,12 +172,30 @@ export class SqliteLog {
     this.#lives.change(step, live, { tail: [], journalFrom: null });
   }
 
+  /** Rows with all entries behind `after`, and maybe some before it; none is read before it is asked for. */
+  *#behind(session: number, live: LiveTurn | undefined, after: number): Iterable<PageRow> {
+    const tail = live?.tail ?? [];
+    const from = after + 1 - (tail[0]?.seq ?? Infinity);
+    if (from < 0) {
+      for (const row of this.#statements.after.iterate(session, after)) {
+        yield { entries: this.#entries(row), chars: textOf(row, 'data').length };
+      }
+    }
+    yield { entries: tail.slice(Math.max(from, 0)), chars: 0 };
+  }
+
   /** The entries a row stands for. */
   #entries(row: Row): LogRecord[] {
     const data = textOf(row, 'data');
     const isPack = textOf(row, 'event') === WORDS;
     return isPack ? this.#words.open(data).map(frozen) : [frozen(this.#entry.open(data))];
   }
+}
+
+/** Entries that lie together, and how long their record is. */
+interface PageRow {
+  entries: LogRecord[];
+  chars: number;
 }
 
 /** One append of words, as it lies in the journal. */

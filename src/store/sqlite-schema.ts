@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * Migration n leads from schema version n to n + 1. One that was ever released is never changed.
  *
  * - Sessions lie under a digest of tenant and id, turns and the log under the row number of their session.
+ * - What may be large of a session is its last column: a list does not read it.
  * - `journal` takes the words of live turns in the order they come, of all sessions after one another: an append
  *   touches one page, where a table ordered by session would touch one page per turn. They are packed into one row of
  *   `log` (event `words`) when another entry follows them or when there are many, so `journal` stays small.
@@ -19,7 +20,8 @@ const migrations = [
     epoch TEXT NOT NULL,
     last_seq INTEGER NOT NULL,
     identity TEXT NOT NULL,
-    state TEXT NOT NULL
+    state TEXT NOT NULL,
+    metadata TEXT NOT NULL
   ) STRICT;
   CREATE INDEX sessions_of_tenant ON sessions (tenant);
   CREATE INDEX sessions_of_owner ON sessions (tenant, owner);

@@ -1,24 +1,15 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Row } from './columns.ts';
 import type { LiveTurns } from './live-turns.ts';
-import type { NewSession, SessionRecord } from './store.ts';
+import type { ListedSession, NewSession, SessionLife, SessionRecord } from './store.ts';
 import { numberOf, textOf } from './columns.ts';
 import { digest, Envelope, sessionKey } from './envelope.ts';
 
 type Identity = Pick<
   SessionRecord,
-  | 'tenant'
-  | 'sessionId'
-  | 'epoch'
-  | 'owner'
-  | 'clientId'
-  | 'metadata'
-  | 'locale'
-  | 'country'
-  | 'ageBand'
-  | 'createdAt'
+  'tenant' | 'sessionId' | 'epoch' | 'owner' | 'clientId' | 'locale' | 'country' | 'ageBand' | 'createdAt'
 >;
-type State = Omit<SessionRecord, keyof Identity | 'lastSeq'>;
+type State = Omit<ListedSession, keyof Identity | 'lastSeq'>;
 
 /** A session and where it lies. */
 export interface StoredSession {
@@ -27,7 +18,10 @@ export interface StoredSession {
   readonly session: SessionRecord;
 }
 
+const LISTED = 'id, key, last_seq, identity, state';
+
 export class SqliteSessions {
+  readonly #metadata = new Envelope<SessionRecord['metadata']>();
   readonly #identity = new Envelope<Identity>();
   readonly #state = new Envelope<State>();
   readonly #lives: LiveTurns;
@@ -38,10 +32,11 @@ export class SqliteSessions {
     this.#lives = lives;
     this.#statements = {
       get: db.prepare('SELECT * FROM sessions WHERE key = ?'),
-      id: db.prepare('SELECT id FROM sessions WHERE key = ?'),
+      ofLife: db.prepare('SELECT * FROM sessions WHERE key = ? AND epoch = ?'),
       head: db.prepare('SELECT id, last_seq FROM sessions WHERE key = ? AND epoch = ?'),
       insert: db.prepare(
-        'INSERT INTO sessions (key, tenant, owner, epoch, last_seq, identity, state) VALUES (?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO sessions (key, tenant, owner, epoch, last_seq, identity, state, metadata) ' +
+          'VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
       update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
       ofKey: db.prepare(
@@ -50,9 +45,9 @@ export class SqliteSessions {
       insertKey: db.prepare('INSERT INTO create_keys (key, session) VALUES (?, ?)'),
       isOver: db.prepare('SELECT 1 FROM tombstones WHERE key = ? AND epoch = ?'),
       bury: db.prepare('INSERT INTO tombstones (key, epoch, removed_at) VALUES (?, ?, ?)'),
-      ofTenant: db.prepare('SELECT * FROM sessions WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?'),
+      ofTenant: db.prepare(`SELECT ${LISTED} FROM sessions WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`),
       ofOwner: db.prepare(
-        'SELECT * FROM sessions WHERE tenant = ? AND owner = ? AND id > ? ORDER BY id LIMIT ?',
+        `SELECT ${LISTED} FROM sessions WHERE tenant = ? AND owner = ? AND id > ? ORDER BY id LIMIT ?`,
       ),
       countOfTenant: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ?'),
       countOfOwner: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ? AND owner = ?'),
@@ -69,9 +64,10 @@ export class SqliteSessions {
     return row && this.#stored(row);
   }
 
-  idOf(key: string): number | undefined {
-    const row = this.#statements.id.get(key);
-    return row && numberOf(row, 'id');
+  /** One life of a session; undefined when it is gone. [S-6] */
+  ofLife(life: SessionLife): StoredSession | undefined {
+    const row = this.#statements.ofLife.get(sessionKey(life), life.epoch);
+    return row && this.#stored(row);
   }
 
   /** The session that a create key made. */
@@ -110,6 +106,7 @@ export class SqliteSessions {
       0,
       this.#identity.seal(identity),
       this.#state.seal(state),
+      this.#metadata.seal(made.metadata),
     );
     const id = Number(row.lastInsertRowid);
     if (createKey !== null) this.#statements.insertKey.run(createKey, id);
@@ -136,27 +133,34 @@ export class SqliteSessions {
     const rows =
       named === null ? ofTenant.all(tenant, after, limit) : ofOwner.all(tenant, named, after, limit);
     const count = named === null ? countOfTenant.get(tenant) : countOfOwner.get(tenant, named);
-    return { total: Number(count?.['total']), sessions: rows.map((row) => this.#stored(row)) };
+    const found = rows.map((row) => ({ id: numberOf(row, 'id'), session: this.#listed(row) }));
+    return { total: Number(count?.['total']), found };
   }
 
   #stored(row: Row): StoredSession {
-    const key = textOf(row, 'key');
-    const session: SessionRecord = {
+    const metadata = this.#metadata.open(textOf(row, 'metadata'));
+    return {
+      id: numberOf(row, 'id'),
+      key: textOf(row, 'key'),
+      session: { ...this.#listed(row), metadata },
+    };
+  }
+
+  #listed(row: Row): ListedSession {
+    return {
       ...this.#identity.open(textOf(row, 'identity')),
       ...this.#state.open(textOf(row, 'state')),
-      lastSeq: this.#lives.get(key)?.head ?? numberOf(row, 'last_seq'),
+      lastSeq: this.#lives.get(textOf(row, 'key'))?.head ?? numberOf(row, 'last_seq'),
     };
-    return { id: numberOf(row, 'id'), key, session };
   }
 }
 
-/** What never changes apart from what does: metadata may be large. The last entry has its own column. */
-function parts(session: SessionRecord): { identity: Identity; state: State } {
-  const { tenant, sessionId, epoch, owner, clientId, metadata, locale, country, ageBand, createdAt } =
-    session;
+/** What never changes apart from what does. The last entry and the metadata have columns of their own. */
+function parts(session: ListedSession): { identity: Identity; state: State } {
+  const { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt } = session;
   const { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version } = session;
   return {
-    identity: { tenant, sessionId, epoch, owner, clientId, metadata, locale, country, ageBand, createdAt },
+    identity: { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt },
     state: { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version },
   };
 }

@@ -14,7 +14,6 @@ import type {
   NewEntry,
   SessionLife,
   SessionRecord,
-  SessionRef,
   Store,
   TurnEntry,
   TurnRecord,
@@ -24,13 +23,20 @@ import { digest, sessionKey } from './envelope.ts';
 import { freshWords, isWords } from './fold.ts';
 import { liveView } from './sqlite-turns.ts';
 
+export interface Clock {
+  /** ms since 1970: what is stored. May jump in both directions. */
+  now(): number;
+  /** ms since some moment, never backwards: what leases are measured by. */
+  elapsed(): number;
+}
+
 export class SqliteSteps {
   readonly #data: SqliteData;
-  readonly #now: () => number;
+  readonly #clock: Clock;
 
-  constructor(data: SqliteData, now: () => number) {
+  constructor(data: SqliteData, clock: Clock) {
     this.#data = data;
-    this.#now = now;
+    this.#clock = clock;
   }
 
   create(step: Step, { session, createKey, idGiven }: CreateRequest): Awaited<ReturnType<Store['create']>> {
@@ -45,7 +51,7 @@ export class SqliteSteps {
     const key = sessionKey(session);
     if (sessions.get(key)) throw taken();
     step.changed(key);
-    return { created: true, session: sessions.insert(session, this.#now(), made).session };
+    return { created: true, session: sessions.insert(session, this.#clock.now(), made).session };
   }
 
   admit(step: Step, request: AdmitRequest): Admitted {
@@ -59,7 +65,7 @@ export class SqliteSteps {
       return { kind: 'stale' };
     }
     const interrupted = live && found ? this.#cancel(step, found, live) : undefined;
-    const stored = interrupted ?? found ?? sessions.insert(request.session, this.#now(), null);
+    const stored = interrupted ?? found ?? sessions.insert(request.session, this.#clock.now(), null);
     const admitted = this.#begin(step, stored, request);
     step.changed(key);
     return { kind: 'admitted', ...admitted, interrupted: live?.turn.turnId ?? null };
@@ -68,7 +74,7 @@ export class SqliteSteps {
   start(step: Step, lease: Lease, begun: Parameters<Store['start']>[1]): TurnRecord | Fenced {
     const live = this.#data.lives.held(lease);
     if (!live) return 'fenced';
-    const now = this.#now();
+    const now = this.#clock.now();
     const turn: TurnRecord = {
       ...live.turn,
       ...begun,
@@ -87,7 +93,7 @@ export class SqliteSteps {
     const live = this.#data.lives.held(lease);
     if (!live) return 'fenced';
     this.#say(step, live, entries);
-    this.#data.lives.change(step, live, { leaseUntil: this.#now() + leaseMs });
+    this.#data.lives.change(step, live, { leaseUntil: this.#clock.elapsed() + leaseMs });
     return 'appended';
   }
 
@@ -106,19 +112,18 @@ export class SqliteSteps {
     sessions.update(stored, {
       ...this.#touched(session),
       lastSeq: live.head,
-      status: request.status,
+      status: request.completes ? 'completed' : session.status,
       progress: request.progress ?? progress,
       turnCount: session.turnCount + (request.state === 'done' ? 1 : 0),
     });
     return 'finished';
   }
 
-  cancel(step: Step, ref: SessionRef, turnId: string | null): Awaited<ReturnType<Store['cancel']>> {
+  cancel(step: Step, life: SessionLife, turnId: string | null): Awaited<ReturnType<Store['cancel']>> {
     const { sessions, lives, turns } = this.#data;
-    const key = sessionKey(ref);
-    const stored = sessions.get(key);
+    const stored = sessions.ofLife(life);
     if (!stored) throw new AppError('SESSION_NOT_FOUND');
-    const live = lives.get(key);
+    const live = lives.get(stored.key);
     if (live && (turnId === null || live.turn.turnId === turnId)) {
       this.#cancel(step, stored, live);
       return { turnId: live.turn.turnId, state: 'cancelled', wasLive: true };
@@ -130,12 +135,12 @@ export class SqliteSteps {
 
   takeOver(step: Step, leaseMs: number, limit: number): { session: SessionRecord; view: TurnView }[] {
     const { lives, sessions } = this.#data;
-    const now = this.#now();
-    return lives.leaseless(now, limit).map((live) => {
+    const elapsed = this.#clock.elapsed();
+    return lives.leaseless(elapsed, limit).map((live) => {
       const stored = sessions.get(live.key);
       if (!stored) throw new Error('A live turn has no session');
       this.#update(step, live, { ...live.turn, generation: live.turn.generation + 1 });
-      lives.change(step, live, { leaseUntil: now + leaseMs, lastCall: [] });
+      lives.change(step, live, { leaseUntil: elapsed + leaseMs, lastCall: [] });
       return { session: stored.session, view: liveView(live) };
     });
   }
@@ -147,8 +152,8 @@ export class SqliteSteps {
     change: Parameters<Store['note']>[2],
   ): 'noted' | 'gone' {
     const { sessions, lives, log } = this.#data;
-    const stored = sessions.get(sessionKey(life));
-    if (stored?.session.epoch !== life.epoch) return 'gone';
+    const stored = sessions.ofLife(life);
+    if (!stored) return 'gone';
     const end = { session: stored.id, head: stored.session.lastSeq, live: lives.get(stored.key) };
     log.append(step, end, entries);
     const isChanged = Object.keys(change).length > 0;
@@ -161,16 +166,15 @@ export class SqliteSteps {
     return 'noted';
   }
 
-  remove(step: Step, ref: SessionRef): boolean {
+  remove(step: Step, life: SessionLife): boolean {
     const { sessions, lives, log } = this.#data;
-    const key = sessionKey(ref);
-    const stored = sessions.get(key);
+    const stored = sessions.ofLife(life);
     if (!stored) return false;
-    const live = lives.get(key);
+    const live = lives.get(stored.key);
     log.drop(stored.id);
-    sessions.bury(stored, this.#now());
+    sessions.bury(stored, this.#clock.now());
     if (live) lives.remove(step, live);
-    step.changed(key);
+    step.changed(stored.key);
     return true;
   }
 
@@ -199,7 +203,7 @@ export class SqliteSteps {
   /** Stores the turn of an admission and everything that is seen with it. */
   #begin(step: Step, stored: StoredSession, request: AdmitRequest) {
     const { sessions, turns, log, lives } = this.#data;
-    const now = this.#now();
+    const now = this.#clock.now();
     const n = stored.session.lastTurn + 1;
     const end = { session: stored.id, head: stored.session.lastSeq, live: undefined };
     log.append(step, end, request.entries);
@@ -211,7 +215,7 @@ export class SqliteSteps {
       lastTurn: n,
       safety: request.safety,
     });
-    const leaseUntil = now + request.leaseMs;
+    const leaseUntil = this.#clock.elapsed() + request.leaseMs;
     const { id, key } = stored;
     const { epoch } = session;
     const live = { session: id, key, epoch, turn, text: '', head: end.head, leaseUntil };
@@ -231,7 +235,11 @@ export class SqliteSteps {
     const hasText = fresh.some((entry) => entry.event === 'therapist:token' && entry.data.text !== '');
     const isFirst = turn.firstTextAt === null || turn.idleAttempts > 0;
     if (!hasText || !isFirst) return;
-    this.#update(step, live, { ...turn, firstTextAt: turn.firstTextAt ?? this.#now(), idleAttempts: 0 });
+    this.#update(step, live, {
+      ...turn,
+      firstTextAt: turn.firstTextAt ?? this.#clock.now(),
+      idleAttempts: 0,
+    });
   }
 
   #cancel(step: Step, stored: StoredSession, live: LiveTurn): StoredSession {
@@ -251,7 +259,7 @@ export class SqliteSteps {
     const { log, lives } = this.#data;
     const lastSeq = live.head + 1;
     log.append(step, { session: live.session, head: live.head, live }, entries);
-    this.#update(step, live, { ...live.turn, ...over, lastSeq, endedAt: this.#now(), position: null });
+    this.#update(step, live, { ...live.turn, ...over, lastSeq, endedAt: this.#clock.now(), position: null });
     lives.remove(step, live);
   }
 
@@ -262,7 +270,7 @@ export class SqliteSteps {
   }
 
   #touched(session: Pick<SessionRecord, 'version'>) {
-    return { version: session.version + 1, lastInteractionAt: this.#now() };
+    return { version: session.version + 1, lastInteractionAt: this.#clock.now() };
   }
 }
 

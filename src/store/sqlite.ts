@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { LiveTurn } from './live-turns.ts';
 import type { SqliteData } from './sqlite-data.ts';
+import type { Clock } from './sqlite-steps.ts';
 import type {
   AdmitRequest,
   CreateRequest,
@@ -17,7 +18,7 @@ import type {
   TurnEntry,
   TurnRecord,
 } from './store.ts';
-import { lockDirectory } from './data-lock.ts';
+import { lockDirectory, makePrivate } from './data-lock.ts';
 import { sessionKey } from './envelope.ts';
 import { GroupCommit } from './group-commit.ts';
 import { NO_LEASE } from './live-turns.ts';
@@ -31,6 +32,8 @@ import { Watchers } from './watchers.ts';
 const BUSY_TIMEOUT_MS = 5000;
 /** Turns compacted in one transaction: more of them hold up other writes for longer. */
 const COMPACT_BATCH = 50;
+/** Pages in the write-ahead file before they are moved into place: rarer stalls of a slow disk for a larger file. */
+const CHECKPOINT_PAGES = 4_000;
 /** What stays of the write-ahead file after a burst. */
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 /** What a snapshot says besides turns. */
@@ -44,8 +47,10 @@ export interface SqliteOptions {
    * wait for the disk per commit.
    */
   durability?: 'normal' | 'full';
-  /** ms since 1970; the system's clock by default. */
+  /** ms since 1970; the system's clock by default, which may be set back and forth. */
   now?: () => number;
+  /** ms since some moment, never backwards: what leases are measured by. The time this process has run by default. */
+  elapsed?: () => number;
   /** Told what a wake-up throws; nobody by default. */
   onFault?: (error: unknown) => void;
 }
@@ -60,18 +65,19 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   if (isFile) resources.use(lockDirectory(options.directory));
   const db = openDatabase(isFile ? join(options.directory, 'stillpoint.db') : ':memory:', options);
   resources.defer(() => db.close());
-  const store = new SqliteStore(isFile ? 'sqlite' : 'memory', db, options);
-  store.owns(resources.move());
-  return store;
+  return new SqliteStore(isFile ? 'sqlite' : 'memory', db, options, resources);
 }
 
 function openDatabase(path: string, { directory, durability }: SqliteOptions): DatabaseSync {
   const synchronous = durability === 'full' ? 'FULL' : 'NORMAL';
   let db: DatabaseSync | undefined;
   try {
+    if (path !== ':memory:') makePrivate(path);
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA secure_delete = ON`);
-    db.exec(`PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}`);
+    db.exec(
+      `PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
+    );
     return db;
   } catch (cause) {
     db?.close();
@@ -80,24 +86,30 @@ function openDatabase(path: string, { directory, durability }: SqliteOptions): D
   }
 }
 
-/** The store on an open database, which it brings to the newest schema. */
+/** The store on an open database, which it brings to the newest schema. Once made, it takes over the `resources`. */
 export class SqliteStore implements Store {
   readonly name: string;
   readonly #data: SqliteData;
   readonly #steps: SqliteSteps;
   readonly #commit: GroupCommit;
   readonly #watchers: Watchers;
-  readonly #now: () => number;
+  readonly #clock: Clock;
   readonly #beat: () => void;
-  #resources = new DisposableStack();
+  readonly #resources: DisposableStack;
   #isClosed = false;
 
-  constructor(name: string, db: DatabaseSync, options: Pick<SqliteOptions, 'now' | 'onFault'>) {
+  constructor(
+    name: string,
+    db: DatabaseSync,
+    options: Pick<SqliteOptions, 'now' | 'elapsed' | 'onFault'>,
+    resources = new DisposableStack(),
+  ) {
     migrate(db);
     this.name = name;
-    this.#now = options.now ?? Date.now;
+    const { now = Date.now, elapsed = () => performance.now() } = options;
+    this.#clock = { now, elapsed };
     this.#data = loadData(db);
-    this.#steps = new SqliteSteps(this.#data, this.#now);
+    this.#steps = new SqliteSteps(this.#data, this.#clock);
     this.#watchers = new Watchers(options.onFault ?? (() => {}));
     this.#commit = new GroupCommit(db, (changed) => {
       for (const key of changed) this.#watchers.wake(key);
@@ -105,12 +117,8 @@ export class SqliteStore implements Store {
     const beat = db.prepare(
       'INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
     );
-    this.#beat = () => beat.run(this.#now());
-  }
-
-  /** Hands over what is to be closed with the store. */
-  owns(resources: DisposableStack): void {
-    this.#resources = resources;
+    this.#beat = () => beat.run(this.#clock.now());
+    this.#resources = resources.move();
   }
 
   create(request: CreateRequest) {
@@ -133,7 +141,7 @@ export class SqliteStore implements Store {
     return this.#view(() => {
       const live = this.#data.lives.held(lease);
       if (!live) return 'fenced';
-      const phaseAt = live.turn.phase === phase ? live.turn.phaseAt : this.#now();
+      const phaseAt = live.turn.phase === phase ? live.turn.phaseAt : this.#clock.now();
       live.turn = { ...live.turn, phase, phaseAt, position };
       this.#watchers.wake(live.key);
       return 'marked';
@@ -148,12 +156,12 @@ export class SqliteStore implements Store {
     return this.#commit.run((step) => this.#steps.finish(step, lease, request));
   }
 
-  cancel(ref: SessionRef, turnId: string | null) {
-    return this.#commit.run((step) => this.#steps.cancel(step, ref, turnId));
+  cancel(life: SessionLife, turnId: string | null) {
+    return this.#commit.run((step) => this.#steps.cancel(step, life, turnId));
   }
 
   async renew(leases: Lease[], leaseMs: number) {
-    return this.#view(() => leases.filter((lease) => !this.#lease(lease, this.#now() + leaseMs)));
+    return this.#view(() => leases.filter((lease) => !this.#lease(lease, this.#clock.elapsed() + leaseMs)));
   }
 
   async release(leases: Lease[]) {
@@ -161,7 +169,7 @@ export class SqliteStore implements Store {
   }
 
   async takeOver(_node: string, leaseMs: number, limit: number) {
-    const isIdle = this.#view(() => this.#data.lives.leaseless(this.#now(), 1).length === 0);
+    const isIdle = this.#view(() => this.#data.lives.leaseless(this.#clock.elapsed(), 1).length === 0);
     return isIdle ? [] : this.#commit.run((step) => this.#steps.takeOver(step, leaseMs, limit));
   }
 
@@ -179,12 +187,12 @@ export class SqliteStore implements Store {
   }
 
   async heads(lives: SessionLife[]) {
-    return this.#view(() => lives.map((life) => this.#end(life)?.head ?? 0));
+    return this.#view(() => lives.map((life) => this.#end(life)?.head));
   }
 
-  async snapshot(ref: SessionRef, turns: number): Promise<SessionSnapshot | undefined> {
+  async snapshot(life: SessionLife, turns: number): Promise<SessionSnapshot | undefined> {
     return this.#view(() => {
-      const stored = this.#data.sessions.get(sessionKey(ref));
+      const stored = this.#data.sessions.ofLife(life);
       const live = stored && this.#data.lives.get(stored.key);
       return (
         stored && {
@@ -197,29 +205,29 @@ export class SqliteStore implements Store {
     });
   }
 
-  async turns(ref: SessionRef, before: number | null, limit: number) {
-    return this.#ofSession(ref, (id, live) => this.#data.turns.before(id, before, limit, live));
+  async turns(life: SessionLife, before: number | null, limit: number) {
+    return this.#ofLife(life, (id, live) => this.#data.turns.before(id, before, limit, live));
   }
 
-  async turn(ref: SessionRef, turnId: string) {
-    return this.#ofSession(ref, (id, live) => this.#data.turns.byId(id, turnId, live));
+  async turn(life: SessionLife, turnId: string) {
+    return this.#ofLife(life, (id, live) => this.#data.turns.byId(id, turnId, live));
   }
 
-  async turnOfInput(ref: SessionRef, inputId: string) {
-    return this.#ofSession(ref, (id, live) => this.#data.turns.byInput(id, inputId, live));
+  async turnOfInput(life: SessionLife, inputId: string) {
+    return this.#ofLife(life, (id, live) => this.#data.turns.byInput(id, inputId, live));
   }
 
-  remove(ref: SessionRef) {
-    return this.#commit.run((step) => this.#steps.remove(step, ref));
+  remove(life: SessionLife) {
+    return this.#commit.run((step) => this.#steps.remove(step, life));
   }
 
   async list(tenant: string, owner: string | null, after: string | null, limit: number) {
     const from = /^\d{1,15}$/.test(after ?? '') ? Number(after) : 0;
     return this.#view(() => {
-      const found = this.#data.sessions.list(tenant, owner, from, limit + 1);
-      const page = found.sessions.slice(0, limit);
-      const next = found.sessions.length > limit ? String(page.at(-1)?.id) : null;
-      return { total: found.total, sessions: page.map(({ session }) => session), next };
+      const { total, found } = this.#data.sessions.list(tenant, owner, from, limit + 1);
+      const page = found.slice(0, limit);
+      const next = found.length > limit ? String(page.at(-1)?.id) : null;
+      return { total, sessions: page.map(({ session }) => session), next };
     });
   }
 
@@ -265,11 +273,10 @@ export class SqliteStore implements Store {
     return live !== undefined;
   }
 
-  #ofSession<T>(ref: SessionRef, look: (id: number, live: LiveTurn | undefined) => T): T | undefined {
-    const key = sessionKey(ref);
+  #ofLife<T>(life: SessionLife, look: (session: number, live: LiveTurn | undefined) => T): T | undefined {
     return this.#view(() => {
-      const id = this.#data.sessions.idOf(key);
-      return id === undefined ? undefined : look(id, this.#data.lives.get(key));
+      const end = this.#end(life);
+      return end && look(end.session, end.live);
     });
   }
 

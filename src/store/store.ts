@@ -53,6 +53,9 @@ export interface SessionRecord extends SessionLife {
   version: number;
 }
 
+/** A list leaves out what may be large. */
+export type ListedSession = Omit<SessionRecord, 'metadata'>;
+
 export type NewSession = Pick<
   SessionRecord,
   | 'tenant'
@@ -123,9 +126,9 @@ export interface TurnView {
 
 export interface CreateRequest {
   session: NewSession;
-  /** Whether the id was the caller's; a made id that clashes is refused like any other, and made again by the caller. */
+  /** A repeat with the same key answers the session that the first call made. [S-5] */
   createKey: string | null;
-  /** With a `createKey`: whether the caller named the id. A repeat with none, or with the same id, is a repeat. [S-5] */
+  /** Whether the caller named the id; a made one that clashes is refused like any other, and made again by the caller. */
   idGiven: boolean;
 }
 
@@ -166,7 +169,8 @@ export interface FinishRequest {
   entries: NewEntry[];
   /** With `done`: the progress of the session from now on, committed in the same step. */
   progress: SessionProgress | null;
-  status: 'active' | 'completed';
+  /** Whether the session is `completed` from now on; else its status stays as it is. */
+  completes: boolean;
 }
 
 export interface LogPage {
@@ -236,7 +240,7 @@ export interface Store extends AsyncDisposable {
   /**
    * Ends a live turn with `turn:cancelled` and its text so far; of an ended turn tells its state. Without a `turnId`
    * the live turn is meant. Nothing of the turn can be appended afterwards. [P-7]
-   * @throws SESSION_NOT_FOUND · TURN_NOT_FOUND no such turn, or none is live
+   * @throws SESSION_NOT_FOUND the session is gone · TURN_NOT_FOUND no such turn, or none is live
    */
   cancel(
     ref: SessionRef,
@@ -269,25 +273,28 @@ export interface Store extends AsyncDisposable {
     change: Partial<Pick<SessionRecord, 'status' | 'safety'>>,
   ): Promise<'noted' | 'gone'>;
 
-  /** At most `limit` entries after `after`; undefined when the session lives no more under this epoch. */
+  /**
+   * At most `limit` entries after `after`, and not many more characters than a page may have (about a million), but one
+   * entry at least; undefined when the session lives no more under this epoch.
+   */
   read(life: SessionLife, after: number, limit: number): Promise<LogPage | undefined>;
 
-  /** Last entry numbers of several logs at once, in order; 0 for a session that is gone. */
-  heads(lives: SessionLife[]): Promise<number[]>;
+  /** Last entry numbers of several logs at once, in order; undefined for a session that is gone. */
+  heads(lives: SessionLife[]): Promise<(number | undefined)[]>;
 
   /** The whole of a session as of one moment: `session.lastSeq` is the last entry it contains. [P-9] */
-  snapshot(ref: SessionRef, turns: number): Promise<SessionSnapshot | undefined>;
+  snapshot(life: SessionLife, turns: number): Promise<SessionSnapshot | undefined>;
 
-  /** At most `limit` turns before number `before`, ascending, live ones too; undefined for an unknown session. */
-  turns(ref: SessionRef, before: number | null, limit: number): Promise<TurnView[] | undefined>;
+  /** At most `limit` turns before number `before`, ascending, live ones too; undefined when the session is gone. */
+  turns(life: SessionLife, before: number | null, limit: number): Promise<TurnView[] | undefined>;
 
-  turn(ref: SessionRef, turnId: string): Promise<TurnView | undefined>;
+  turn(life: SessionLife, turnId: string): Promise<TurnView | undefined>;
 
   /** Whether the input id came before in this session, and its turn. */
-  turnOfInput(ref: SessionRef, inputId: string): Promise<TurnView | undefined>;
+  turnOfInput(life: SessionLife, inputId: string): Promise<TurnView | undefined>;
 
-  /** Deletes everything of a session but a tombstone that says which epochs are over; false for an unknown one. [S-6] */
-  remove(ref: SessionRef): Promise<boolean>;
+  /** Deletes everything of a session but a tombstone that says which epochs are over; false when it is gone. [S-6] */
+  remove(life: SessionLife): Promise<boolean>;
 
   /** Sessions of a tenant (and owner, unless null), oldest first; `next` is the `after` of the page behind. */
   list(
@@ -295,14 +302,14 @@ export interface Store extends AsyncDisposable {
     owner: string | null,
     after: string | null,
     limit: number,
-  ): Promise<{ total: number; sessions: SessionRecord[]; next: string | null }>;
+  ): Promise<{ total: number; sessions: ListedSession[]; next: string | null }>;
 
   /** Drops token and reset entries of turns that ended before that time; answers how many turns it took. */
   compact(endedBefore: number): Promise<number>;
 
   /**
    * Calls `wake` after anything changed that a follower of the session may want to read. A wake-up carries no data,
-   * may come too often, and may be lost: whoever waits looks again after a second.
+   * may come too often, and may be lost.
    */
   watch(ref: SessionRef, wake: () => void): Disposable;
 

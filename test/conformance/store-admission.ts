@@ -4,7 +4,7 @@ import {
   admit,
   endsOf,
   ending,
-  failed,
+  failure,
   input,
   LEASE_MS,
   newSession,
@@ -248,12 +248,7 @@ export function admissionCases(open: OpenStore): void {
 
     const { lease } = await admit(store, 'versions', 'turn-1');
     seen.push(await version());
-    await store.finish(lease, {
-      state: 'failed',
-      entries: [failed('turn-1', '')],
-      progress: null,
-      status: 'active',
-    });
+    await store.finish(lease, failure('turn-1', ''));
     seen.push(await version());
     await admit(store, 'versions', 'turn-2');
     seen.push(await version());

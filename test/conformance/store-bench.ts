@@ -148,7 +148,7 @@ export function done(turnId: string, text: string): NewEntry {
   };
 }
 
-export function failed(turnId: string, text: string): NewEntry {
+function failed(turnId: string, text: string): NewEntry {
   const error = { code: 'MODEL_INTERRUPTED', status: 502, message: 'interrupted', retryable: true } as const;
   return { event: 'therapist:error', data: { turn_id: turnId, error, text } };
 }
@@ -159,7 +159,11 @@ export function disclosure(text: string): NewEntry {
 
 /** A finish without last words. */
 export function ending(turnId: string, text: string): Parameters<Store['finish']>[1] {
-  return { state: 'done', entries: [done(turnId, text)], progress: plan.progress, status: 'active' };
+  return { state: 'done', entries: [done(turnId, text)], progress: plan.progress, completes: false };
+}
+
+export function failure(turnId: string, text: string): Parameters<Store['finish']>[1] {
+  return { state: 'failed', entries: [failed(turnId, text)], progress: null, completes: false };
 }
 
 /** A session with one ended turn that said `words`. */

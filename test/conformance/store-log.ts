@@ -1,6 +1,6 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { expect, it } from 'vitest';
-import type { Lease, Store, TurnEntry } from '../../src/store/store.ts';
+import type { Lease, SessionLife, Store, TurnEntry } from '../../src/store/store.ts';
 import type { OpenStore } from './store-bench.ts';
 import {
   admit,
@@ -191,6 +191,41 @@ export function logCases(open: OpenStore): void {
     expect(await wholeLog(store, session)).toEqual([{ seq: 1, ...disclosure('hello') }]);
   });
 
+  it('bounds a page by what it holds, and serves an entry that is larger than a page', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { session } = await store.create({ session: newSession('large'), createKey: null, idGiven: true });
+    const sizes = [300_000, 300_000, 300_000, 300_000, 3_000_000, 10, 10];
+    for (const size of sizes) await store.note(session, [disclosure('x'.repeat(size))], {});
+
+    expect(await seqs(store, session, 0, 100)).toEqual([1, 2, 3]);
+    expect(await seqs(store, session, 3, 100)).toEqual([4]);
+    expect(await seqs(store, session, 4, 100)).toEqual([5]);
+    expect(await seqs(store, session, 5, 100)).toEqual([6, 7]);
+    expect((await store.read(session, 0, 100))?.head).toBe(7);
+  });
+
+  it('bounds a page of words, live and ended, and gives every one of them', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'large words', 'turn');
+    const word = 'x'.repeat(10_000);
+    const words = Array.from({ length: 300 }, (_, index) => token('turn', index * word.length, word));
+    await Promise.all(words.map((entry) => store.append(lease, [entry], LEASE_MS)));
+
+    const live = await store.read(lease, 1, 1000);
+    const whole = replyOf(await wholeLog(store, lease), 'turn');
+    await store.cancel(lease, null);
+    const ended = await store.read(lease, 1, 1000);
+
+    for (const page of [live, ended]) {
+      expect(page?.entries.length).toBeGreaterThan(50);
+      expect(page?.entries.length).toBeLessThan(150);
+    }
+    expect(whole).toHaveLength(words.length * word.length);
+    expect(replyOf(await wholeLog(store, lease), 'turn')).toHaveLength(whole.length);
+  });
+
   it('tells the ends of several logs in order', async () => {
     await using bench = await open();
     const { store } = bench;
@@ -199,7 +234,10 @@ export function logCases(open: OpenStore): void {
     await store.append(two, [token('turn', 0, 'a')], LEASE_MS);
 
     expect(await store.heads([two, newSession('none'), one, { ...one, epoch: 'other' }])).toEqual([
-      2, 0, 4, 0,
+      2,
+      undefined,
+      4,
+      undefined,
     ]);
   });
 
@@ -266,7 +304,7 @@ export function logCases(open: OpenStore): void {
     await using bench = await open();
     const { store } = bench;
     const { lease } = await admit(store, 'woken', 'turn');
-    const heads: Promise<number[]>[] = [];
+    const heads: ReturnType<Store['heads']>[] = [];
     using _watch = store.watch(lease, () => heads.push(store.heads([lease])));
 
     await store.append(lease, [token('turn', 0, 'a')], LEASE_MS);
@@ -326,8 +364,8 @@ async function lastOf(store: Store, lease: Lease, seq: number) {
   return view;
 }
 
-async function seqs(store: Store, lease: Lease, after: number, limit: number): Promise<number[] | undefined> {
-  return (await store.read(lease, after, limit))?.entries.map(({ seq }) => seq);
+async function seqs(store: Store, life: SessionLife, after: number, limit: number) {
+  return (await store.read(life, after, limit))?.entries.map(({ seq }) => seq);
 }
 
 function range(after: number, last: number, limit: number): number[] {

@@ -80,6 +80,7 @@ export function sessionCases(open: OpenStore): void {
     expect(await bench.store.turnOfInput(ref, 'input')).toBeUndefined();
     expect(await bench.store.remove(ref)).toBe(false);
     expect(await bench.store.note(ref, [], {})).toBe('gone');
+    expect(await bench.store.heads([ref])).toEqual([undefined]);
   });
 
   it('[S-1] takes any id as it is, with no cross-talk', async () => {
@@ -215,7 +216,7 @@ export function sessionCases(open: OpenStore): void {
 
     expect(await store.session(newSession('gone'))).toBeUndefined();
     expect(await store.turn(newSession('gone'), 'turn')).toBeUndefined();
-    expect(await store.heads([newSession('gone')])).toEqual([0]);
+    expect(await store.heads([newSession('gone')])).toEqual([undefined]);
     const again = newSession('new', { epoch: 'epoch-2' });
     expect(await store.create({ session: again, createKey: 'key', idGiven: true })).toMatchObject({
       created: true,
@@ -233,10 +234,37 @@ export function sessionCases(open: OpenStore): void {
 
     expect(await store.read(old, 0, 100)).toBeUndefined();
     expect(await store.read(fresh, 0, 100)).toEqual({ entries: [], head: 0, live: null });
-    expect(await store.heads([old, fresh])).toEqual([0, 0]);
+    expect(await store.heads([old, fresh])).toEqual([undefined, 0]);
     expect(await store.snapshot(fresh, 50)).toMatchObject({ turns: [], live: null, notices: [] });
     expect(await store.note(old, [disclosure('late')], {})).toBe('gone');
     expect(await store.read(fresh, 0, 100)).toMatchObject({ head: 0 });
+  });
+
+  it('[S-6] takes a session made later under the id for another one', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const old = await spoken(store, 'lives', 'turn', ['old words']);
+    await store.remove(old);
+    const fresh = newSession('lives', { epoch: 'epoch-2' });
+    const said = { session: fresh, inputId: 'input' };
+    const { lease } = await admit(store, 'lives', 'turn', said);
+    await store.append(lease, [token('turn', 0, 'new words')], LEASE_MS);
+
+    for (const gone of [old, { ...old, epoch: 'never' }]) {
+      expect(await store.snapshot(gone, 10)).toBeUndefined();
+      expect(await store.turns(gone, null, 10)).toBeUndefined();
+      expect(await store.turn(gone, 'turn')).toBeUndefined();
+      expect(await store.turnOfInput(gone, 'input')).toBeUndefined();
+      expect(await store.heads([gone])).toEqual([undefined]);
+      for (const turnId of ['turn', null]) {
+        await expect(store.cancel(gone, turnId)).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' });
+      }
+      expect(await store.remove(gone)).toBe(false);
+    }
+
+    expect(await store.turnOfInput(lease, 'input')).toMatchObject({ text: 'new words', end: null });
+    expect(await store.cancel(lease, null)).toMatchObject({ turnId: 'turn', wasLive: true });
+    expect(await store.remove(lease)).toBe(true);
   });
 
   it('[S-6] lets no late append revive a removed session', async () => {
@@ -296,8 +324,20 @@ export function sessionCases(open: OpenStore): void {
     const { total, sessions, next } = await store.list('tenant', 'owner', null, 10);
 
     expect({ total, next }).toEqual({ total: 1, next: null });
-    expect(sessions).toEqual([await store.session(lease)]);
+    expect(sessions.map(({ sessionId }) => sessionId)).toEqual(['mine']);
     expect(sessions[0]?.lastSeq).toBe(2);
+  });
+
+  it('lists all of a session but its metadata', async () => {
+    await using bench = await open();
+    const made = newSession('heavy', { metadata: { heavy: true } });
+    await bench.store.create({ session: made, createKey: null, idGiven: true });
+    const { metadata, ...listed } = (await bench.store.session(made)) ?? {};
+
+    const { sessions } = await bench.store.list('tenant', null, null, 10);
+
+    expect(sessions).toStrictEqual([listed]);
+    expect(metadata).toEqual({ heavy: true });
   });
 
   it('begins at the start for a page cursor it never gave', async () => {

@@ -7,7 +7,7 @@ import {
   done,
   endsOf,
   ending,
-  failed,
+  failure,
   LEASE_MS,
   newSession,
   plan,
@@ -65,7 +65,7 @@ export function turnCases(open: OpenStore): void {
       entries: [token('turn', 0, 'all of it'), done('turn', 'all of it')],
     };
 
-    expect(await store.finish(lease, { ...last, status: 'completed' })).toBe('finished');
+    expect(await store.finish(lease, { ...last, completes: true })).toBe('finished');
 
     const session = await store.session(lease);
     expect(session).toMatchObject({ turnCount: 1, progress: plan.progress, status: 'completed', lastSeq: 3 });
@@ -82,16 +82,25 @@ export function turnCases(open: OpenStore): void {
     const { lease, session } = await admit(store, 'failed', 'turn');
     await store.append(lease, [token('turn', 0, 'so far')], LEASE_MS);
 
-    await store.finish(lease, {
-      state: 'failed',
-      entries: [failed('turn', 'so far')],
-      progress: null,
-      status: 'active',
-    });
+    await store.finish(lease, failure('turn', 'so far'));
 
     expect(await store.session(lease)).toMatchObject({ turnCount: 0, progress: session.progress });
     expect(await store.turn(lease, 'turn')).toMatchObject({ text: 'so far', turn: { state: 'failed' } });
   });
+
+  it.each(['done', 'failed'] as const)(
+    'leaves a completed session completed when a turn is %s',
+    async (state) => {
+      await using bench = await open();
+      const { store } = bench;
+      const { lease } = await admit(store, 'completed', 'turn');
+      await store.note(lease, [], { status: 'completed' });
+
+      await store.finish(lease, state === 'done' ? ending('turn', '') : failure('turn', ''));
+
+      expect(await store.session(lease)).toMatchObject({ status: 'completed' });
+    },
+  );
 
   it('appends what the end changes behind the end entry', async () => {
     await using bench = await open();

@@ -1,17 +1,11 @@
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
+import { inspect } from 'node:util';
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Lease, Store } from '../../src/store/store.ts';
 import { openSqlite, SqliteStore } from '../../src/store/sqlite.ts';
 import { storeConformance } from '../conformance/store.ts';
-import { copyFiles, newFolder, openBench } from '../support/store-folder.ts';
+import { openBench } from '../support/store-folder.ts';
 import {
   admit,
   disclosure,
@@ -25,156 +19,8 @@ import {
   wholeLog,
 } from '../conformance/store-bench.ts';
 
-const WRITER = fileURLToPath(new URL('../support/store-writer.ts', import.meta.url));
-const FILE = 'stillpoint.db';
-
 storeConformance('sqlite in a directory', () => openBench(true), { survives: true });
 storeConformance('sqlite in memory', () => openBench(false), { survives: false });
-
-describe('the data directory', () => {
-  it('refuses a second store in the same process, and takes one once the first is closed', async () => {
-    await using folder = await newFolder();
-    const first = await openSqlite({ directory: folder.path });
-
-    const second = openSqlite({ directory: folder.path });
-
-    await expect(second).rejects.toThrow(inUse(folder.path));
-    await first[Symbol.asyncDispose]();
-    await using third = await openSqlite({ directory: folder.path });
-    expect(await third.healthy()).toBe(true);
-  });
-
-  it('refuses another process with one line that says what to do', async () => {
-    await using folder = await newFolder();
-    await using _store = await openSqlite({ directory: folder.path });
-    await using other = startWriter('hold', folder.path);
-
-    const line = await other.line();
-
-    expect(line).toBe(`refused: ${inUse(folder.path)}`);
-  });
-
-  it('is free as soon as a process that held it was killed', async () => {
-    await using folder = await newFolder();
-    await using other = startWriter('hold', folder.path);
-    expect(await other.line()).toBe('open');
-    await expect(openSqlite({ directory: folder.path })).rejects.toThrow(inUse(folder.path));
-
-    await other.kill();
-
-    await using store = await openSqlite({ directory: folder.path });
-    expect(await store.healthy()).toBe(true);
-  });
-
-  it('is made when it is missing', async () => {
-    await using folder = await newFolder();
-
-    await using store = await openSqlite({ directory: join(folder.path, 'a', 'b') });
-
-    expect(await store.healthy()).toBe(true);
-  });
-
-  it('refuses a place that cannot be written, in one line', async () => {
-    await using folder = await newFolder();
-    const directory = join(folder.path, 'file', 'data');
-    await writeFile(join(folder.path, 'file'), '');
-
-    await expect(openSqlite({ directory })).rejects.toThrow(
-      /^The data directory \S+ cannot be written .*DATA_DIR.*\.$/,
-    );
-  });
-
-  it('refuses data of a newer version and leaves it as it is', async () => {
-    await using folder = await newFolder();
-    await (await openSqlite({ directory: folder.path }))[Symbol.asyncDispose]();
-    using db = new DatabaseSync(join(folder.path, FILE));
-    db.exec('PRAGMA user_version = 99');
-
-    const opened = openSqlite({ directory: folder.path });
-
-    await expect(opened).rejects.toThrow(/schema version 99, written by a newer Stillpoint/);
-    expect(db.prepare('PRAGMA user_version').get()).toEqual({ user_version: 99 });
-  });
-
-  it('refuses a file that is no database, in one line', async () => {
-    await using folder = await newFolder();
-    await writeFile(join(folder.path, FILE), 'something else entirely '.repeat(100));
-
-    await expect(openSqlite({ directory: folder.path })).rejects.toThrow(
-      /^The data in \S+ cannot be opened: [^\n]+$/,
-    );
-  });
-
-  it('keeps nothing of a removed session in its files', async () => {
-    await using folder = await newFolder();
-    const store = await openSqlite({ directory: folder.path });
-    const { lease: other } = await admit(store, 'other', 'turn');
-    await store.append(other, [token('turn', 0, 'just begun')], LEASE_MS);
-    await spoken(store, 'secret-session', 'turn', ['secret words']);
-    const { lease } = await admit(store, 'secret-session', 'turn-2', { userInput: 'secret input' });
-    await store.append(lease, [token('turn-2', 0, 'secret reply')], LEASE_MS);
-    await store.remove(newSession('secret-session'));
-    await store[Symbol.asyncDispose]();
-
-    const bytes = await readFile(join(folder.path, FILE), 'latin1');
-
-    expect(bytes).toContain('just begun');
-    expect(bytes).not.toContain('secret');
-  });
-});
-
-describe('kill -9', () => {
-  it.each([1, 2, 3])('loses no acknowledged entry (%i)', async (round) => {
-    await using folder = await newFolder();
-    await using writer = startWriter('write', folder.path);
-    let acknowledged = 0;
-    while (acknowledged < 150 * round) acknowledged = Number(await writer.line());
-
-    await writer.kill();
-    for (const line of writer.rest()) acknowledged = Math.max(acknowledged, Number(line));
-
-    await using store = await openSqlite({ directory: folder.path });
-    const [taken] = await store.takeOver('node', LEASE_MS, 10);
-    const log = await wholeLog(store, newSession('session'));
-    expect(log.length).toBeGreaterThanOrEqual(acknowledged);
-    expect(log.map(({ seq }) => seq)).toEqual(log.map((_, index) => index + 1));
-    expect(taken?.view.text).toBe(
-      log
-        .slice(1)
-        .map((_, index) => index % 10)
-        .join(''),
-    );
-  });
-});
-
-describe('a damaged write-ahead file', () => {
-  const damages: [string, (path: string, size: number) => Promise<void>][] = [
-    ['is cut', (path, size) => truncate(path, size - Math.floor(size / 3))],
-    ['is cut within a frame', (path, size) => truncate(path, size - 2000)],
-    ['has a flipped bit', (path, size) => flipBit(path, size - Math.floor(size / 4))],
-  ];
-
-  it.each(damages)('whose tail %s leaves a dense log that goes on', async (_, damage) => {
-    await using folder = await newFolder();
-    await using copy = await newFolder();
-    await using store = await openSqlite({ directory: folder.path });
-    const { lease } = await admit(store, 'session', 'turn');
-    for (let at = 0; at < 200; at += 1) await store.append(lease, [token('turn', at, 'x')], LEASE_MS);
-    await copyFiles(folder.path, copy.path);
-    const wal = join(copy.path, `${FILE}-wal`);
-
-    await damage(wal, (await stat(wal)).size);
-
-    await using recovered = await openSqlite({ directory: copy.path });
-    const [taken] = await recovered.takeOver('node', LEASE_MS, 10);
-    const length = taken?.view.text.length ?? 0;
-    const heir = { ...lease, generation: 2 };
-    expect(length).toBeGreaterThan(0);
-    expect(await recovered.append(heir, [token('turn', length, 'y')], LEASE_MS)).toBe('appended');
-    const log = await wholeLog(recovered, lease);
-    expect(log.map(({ seq }) => seq)).toEqual(Array.from({ length: length + 2 }, (_, index) => index + 1));
-  });
-});
 
 describe('a store that cannot write', () => {
   it('answers STORE_UNAVAILABLE when the disk is full, loses nothing, and goes on when there is room', async () => {
@@ -251,6 +97,143 @@ describe('a store that cannot write', () => {
   });
 });
 
+describe('a commit that is refused', () => {
+  it('leaves nothing of an admission in memory', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    refuseCommits(db);
+
+    await expect(store.admit(input('refused', 'turn'))).rejects.toThrow(/FOREIGN KEY/);
+
+    expect(await store.heads([newSession('refused')])).toEqual([undefined]);
+    expect(await store.read(newSession('refused'), 0, 10)).toBeUndefined();
+    db.exec('DROP TRIGGER refuse');
+    const { lease } = await admit(store, 'refused', 'turn');
+    expect(await store.append(lease, [token('turn', 0, 'heard')], LEASE_MS)).toBe('appended');
+  });
+
+  it('leaves a turn live that would have been interrupted', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    const { lease } = await admit(store, 'kept', 'turn');
+    refuseCommits(db);
+
+    await expect(admit(store, 'kept', 'turn-2', { interrupt: true })).rejects.toThrow(/FOREIGN KEY/);
+
+    expect(await store.snapshot(lease, 10)).toMatchObject({ live: { turn: { turnId: 'turn' } }, turns: [] });
+    expect(await store.append(lease, [token('turn', 0, 'on')], LEASE_MS)).toBe('appended');
+  });
+});
+
+describe('damaged records', () => {
+  const CANARY = 'canary-of-the-user';
+
+  it.each(['entry', 'snapshot'])('are told without a word of them (%s)', async (what) => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    const { lease } = await admit(store, 'damaged', 'turn', { userInput: CANARY });
+    await store.finish(lease, ending('turn', CANARY));
+    db.exec(`UPDATE log SET data = '1${CANARY}'; UPDATE turns SET input = '1{"userInput":"${CANARY}'`);
+
+    const read = what === 'entry' ? store.read(lease, 0, 10) : store.snapshot(lease, 10);
+    const error: unknown = await read.catch((error: unknown) => error);
+
+    expect(error).toBeInstanceOf(Error);
+    expect(inspect(error, { depth: null, showHidden: true })).not.toContain('canary');
+  });
+
+  it('stop no list when they are metadata, which it does not read', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    await store.create({ session: newSession('listed'), createKey: null, idGiven: true });
+    db.exec("UPDATE sessions SET metadata = '1{'");
+
+    const { sessions } = await store.list('tenant', 'owner', null, 10);
+
+    expect(sessions).toMatchObject([{ sessionId: 'listed' }]);
+    await expect(store.session(newSession('listed'))).rejects.toThrow(/damaged/);
+  });
+
+  it('stop no page that ends before them, which are not read', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    const { session } = await store.create({ session: newSession('page'), createKey: null, idGiven: true });
+    for (const n of [1, 2, 3]) await store.note(session, [disclosure(String(n).repeat(600_000))], {});
+    db.exec("UPDATE log SET data = '1{' WHERE last_seq = 3");
+
+    const page = await store.read(session, 0, 100);
+
+    expect(page?.entries.map(({ seq }) => seq)).toEqual([1]);
+    await expect(store.read(session, 1, 100)).rejects.toThrow(/damaged/);
+  });
+});
+
+describe('a clock that is set back', () => {
+  const HOUR_MS = 3_600_000;
+
+  async function openClocks() {
+    let time = Date.UTC(2025, 0, 1);
+    let ran = 0;
+    const store = await openSqlite({ directory: ':memory:', now: () => time, elapsed: () => ran });
+    const run = (ms: number) => {
+      time += ms;
+      ran += ms;
+    };
+    return {
+      store,
+      run,
+      set: (ms: number) => (time += ms),
+      [Symbol.asyncDispose]: () => store[Symbol.asyncDispose](),
+    };
+  }
+
+  it('leaves the log, the turns and the list in their order', async () => {
+    await using clocks = await openClocks();
+    const { store } = clocks;
+    await spoken(store, 'one', 'turn-1', ['first']);
+    clocks.set(-HOUR_MS);
+    const { lease } = await admit(store, 'one', 'turn-2');
+    clocks.set(-HOUR_MS);
+    await store.append(lease, [token('turn-2', 0, 'second')], LEASE_MS);
+    await store.finish(lease, ending('turn-2', 'second'));
+    await store.create({ session: newSession('two'), createKey: null, idGiven: true });
+
+    const snapshot = await store.snapshot(lease, 10);
+    const { sessions } = await store.list('tenant', null, null, 10);
+
+    expect(snapshot?.turns.map(({ text }) => text)).toEqual(['first', 'second']);
+    expect((await wholeLog(store, lease)).map(({ seq }) => seq)).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(sessions.map(({ sessionId }) => sessionId)).toEqual(['one', 'two']);
+  });
+
+  it.each([-HOUR_MS, HOUR_MS])('neither lengthens nor ends a lease (%i ms)', async (jump) => {
+    await using clocks = await openClocks();
+    const { store } = clocks;
+    await admit(store, 'leased', 'turn');
+    clocks.set(jump);
+
+    expect(await store.takeOver('node', LEASE_MS, 10)).toEqual([]);
+    clocks.run(LEASE_MS + 1);
+
+    expect(await store.takeOver('node', LEASE_MS, 10)).toHaveLength(1);
+  });
+
+  it('takes no words of a live turn, and those of an ended one when its time has come', async () => {
+    await using clocks = await openClocks();
+    const { store } = clocks;
+    const ended = await spoken(store, 'ended', 'turn', ['a']);
+    const { lease: live } = await admit(store, 'live', 'turn');
+    await store.append(live, [token('turn', 0, 'a')], LEASE_MS);
+    const endedAt = (await store.turn(ended, 'turn'))?.turn.endedAt ?? 0;
+    clocks.set(-HOUR_MS);
+
+    expect(await store.compact(endedAt - HOUR_MS)).toBe(0);
+    expect(await store.compact(endedAt + 1)).toBe(1);
+    expect(await wholeLog(store, live)).toHaveLength(2);
+    expect(await store.turn(ended, 'turn')).toMatchObject({ text: 'a' });
+  });
+});
+
 it('carries out a cancel and an admission although their commit failed for another step', async () => {
   await using store = await openSqlite({ directory: ':memory:' });
   const [one, two] = await Promise.all(['a', 'b'].map(async (id) => (await admit(store, id, 'turn')).lease));
@@ -323,37 +306,12 @@ async function run(step: string, store: Store, lease: Lease, db: DatabaseSync): 
   return store.append(lease, step === 'say' ? [token('turn', at, 'x')] : much, LEASE_MS);
 }
 
-function inUse(directory: string): string {
-  return `The data directory ${directory} is in use by another process: stop that one, or set DATA_DIR to another directory.`;
-}
-
-async function flipBit(path: string, at: number): Promise<void> {
-  const bytes = await readFile(path);
-  bytes[at] = (bytes[at] ?? 0) ^ 1;
-  await writeFile(path, bytes);
-}
-
-function startWriter(what: 'hold' | 'write', directory: string) {
-  const child: ChildProcess = spawn(process.execPath, [WRITER, what, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (!child.stdout) throw new Error('the child has no output');
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-  const exited = once(child, 'close');
-  return {
-    line: async () => {
-      await expect.poll(() => lines.length, { timeout: 15_000, interval: 2 }).toBeGreaterThan(0);
-      return lines.shift() ?? '';
-    },
-    rest: () => lines,
-    kill: async () => {
-      child.kill('SIGKILL');
-      await exited;
-    },
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
+/** No commit with a new turn succeeds from now on, although every statement before it does. */
+function refuseCommits(db: DatabaseSync): void {
+  db.exec(`
+    PRAGMA foreign_keys = ON;
+    CREATE TABLE parents (id INTEGER PRIMARY KEY);
+    CREATE TABLE orphans (parent INTEGER REFERENCES parents (id) DEFERRABLE INITIALLY DEFERRED);
+    CREATE TRIGGER refuse AFTER INSERT ON turns BEGIN INSERT INTO orphans VALUES (1); END;
+  `);
 }

@@ -20,7 +20,8 @@ export async function openBench(isFile: boolean): Promise<StoreUnderTest> {
   const stack = new AsyncDisposableStack();
   let time = Date.UTC(2025, 0, 1);
   const newDirectory = async () => stack.use(await newFolder()).path;
-  const open = async (directory: string) => stack.use(await openSqlite({ directory, now: () => time }));
+  const now = () => time;
+  const open = async (directory: string) => stack.use(await openSqlite({ directory, now, elapsed: now }));
   let directory = isFile ? await newDirectory() : ':memory:';
   return {
     store: await open(directory),

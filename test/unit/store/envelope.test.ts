@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { expect, it } from 'vitest';
 import { digest, Envelope, sessionKey } from '../../../src/store/envelope.ts';
 
@@ -17,6 +18,17 @@ it.each(['2{}', '', '{}'])('refuses the format of %j', (text) => {
   expect(() => values.open(text)).toThrow(/format/);
 });
 
+it.each(['1{"text":"canary', '1canary', '1{"text":canary}', '1', '1"canary\u0000'])(
+  'says nothing of what a damaged record holds: %j',
+  (text) => {
+    const error = thrownBy(() => values.open(text));
+
+    expect(error.message).toMatch(/damaged/);
+    expect(error.cause).toBeUndefined();
+    expect(`${error.stack} ${inspect(error, { depth: null, showHidden: true })}`).not.toContain('canary');
+  },
+);
+
 it('makes digests of one length that tell lists apart', () => {
   const lists = [['a', 'b'], ['ab'], ['a,b'], ['a","b'], ['a', 'b', ''], [], ['']];
 
@@ -31,3 +43,12 @@ it('[S-7] gives one id another key in another tenant', () => {
 
   expect(sessionKey({ tenant: 'b', sessionId: 'x' })).not.toBe(key);
 });
+
+function thrownBy(run: () => unknown): Error {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof Error) return error;
+  }
+  throw new Error('nothing was thrown');
+}
