@@ -1,4 +1,5 @@
 // The environment as one object. docs/reference/configuration.md is made from the descriptions here.
+import { isIPv4 } from 'node:net';
 import { z } from 'zod';
 
 const whole = (min: number, max: number, value: number) =>
@@ -22,21 +23,46 @@ const flag = z
   .transform((value) => value === '1')
   .meta({ hint: '0 or 1' });
 
-const text = (value: string) => z.string().default(value).meta({ hint: 'text' });
+const text = (value: string) => z.string().trim().min(1).default(value).meta({ hint: 'text' });
 
+function isHttpUrl(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, username, password } = new URL(text);
+  try {
+    decodeURIComponent(`${username}:${password}`);
+  } catch {
+    return false;
+  }
+  return protocol === 'http:' || protocol === 'https:';
+}
+
+/** May hold a password, so a bad one is not repeated. */
 const httpUrl = (value: string) =>
   z
     .string()
-    .refine((url) => URL.canParse(url) && /^https?:$/.test(new URL(url).protocol))
+    .refine(isHttpUrl)
     .default(value)
-    .meta({ hint: 'an http or https address' });
+    .meta({ hint: 'an http or https address, in full', isSecret: true });
+
+/** What Ollama reads as a duration; the adapter's `parseKeepAlive` takes the same. */
+const duration = (value: string) =>
+  z
+    .string()
+    .trim()
+    .regex(/^[+-]?(\d+(\.\d+)?|(\d+(\.\d+)?(h|ms|m|us|µs|ns|s))+)$/)
+    .default(value)
+    .meta({ hint: 'seconds, or a duration such as 5m or 1h30m' });
+
+/** As browsers write it. */
+const isOrigin = (text: string): boolean =>
+  isHttpUrl(text) && !text.includes('*') && new URL(text).origin === text;
 
 /** Exact origins; `*` would let every page in. */
 const origins = z
   .string()
   .default('')
   .transform((list) => list.split(',').flatMap((origin) => origin.trim() || []))
-  .refine((list) => list.every((origin) => URL.canParse(origin) && new URL(origin).origin === origin))
+  .refine((list) => list.every(isOrigin))
   .meta({ hint: 'origins such as https://chat.example.org, with commas between; * is not one' });
 
 const settings = {
@@ -64,7 +90,9 @@ const settings = {
   OLLAMA_QUEUE: whole(0, 100_000, 100).describe(
     'Turns that may wait for a slot; more are refused with MODEL_BUSY',
   ),
-  OLLAMA_KEEP_ALIVE: text('30m').describe('How long Ollama keeps the model loaded'),
+  OLLAMA_KEEP_ALIVE: duration('30m').describe(
+    'How long Ollama keeps the model loaded; a negative one keeps it for ever',
+  ),
   OLLAMA_NUM_CTX: whole(512, 1_000_000, 8192).describe(
     'Context of the model in tokens; changing it reloads the model',
   ),
@@ -89,7 +117,9 @@ const settings = {
   COMPACT_AFTER_MS: whole(0, 1e9 - 1, 3_600_000).describe(
     'Age at which the single words of an ended turn are dropped; its whole text stays, in ms',
   ),
-  DRAIN_MS: whole(0, 600_000, 15_000).describe('How long running turns may go on after SIGTERM, in ms'),
+  DRAIN_MS: whole(0, 600_000, 15_000).describe(
+    'How long running turns may go on after SIGTERM, in ms; whatever kills a server that does not stop must wait 10 s longer than this (Docker waits 10 s in all unless told otherwise)',
+  ),
   RATE_LIMIT: oneOf(['off'], 'off').describe('Limits of requests; there are none yet'),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
     'What is logged',
@@ -97,6 +127,8 @@ const settings = {
 };
 
 const schema = z.object(settings);
+const doorSchema = schema.pick({ HOST: true, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: true });
+type Door = z.output<typeof doorSchema>;
 export type Config = z.output<typeof schema>;
 
 /** Bad values, one clear line each. */
@@ -111,12 +143,31 @@ export class ConfigError extends Error {
 }
 
 const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);
+  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
-function hintOf(name: string): string {
-  const row = Object.entries(settings).find(([key]) => key === name)?.[1];
-  const hint = row?.meta()?.['hint'];
-  return typeof hint === 'string' ? hint : 'something else';
+function metaOf(name: string): { hint: string; isSecret: boolean } {
+  const meta = Object.entries(settings)
+    .find(([key]) => key === name)?.[1]
+    .meta();
+  const hint = meta?.['hint'];
+  return {
+    hint: typeof hint === 'string' ? hint : 'something else',
+    isSecret: meta?.['isSecret'] === true,
+  };
+}
+
+function badValue(name: string, value: string | undefined): string {
+  const { hint, isSecret } = metaOf(name);
+  return `${name} must be ${hint}${isSecret ? '' : `; it is ${JSON.stringify(value)}`}.`;
+}
+
+/** Nobody may reach the server from outside by mistake. */
+function openDoor({ HOST: host, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: allowed }: Door): string[] {
+  if (isLoopback(host) || allowed) return [];
+  return [
+    `HOST is ${JSON.stringify(host)}, which others can reach, and there is no authentication: anybody could read every session. ` +
+      'Set HOST to 127.0.0.1, or set I_UNDERSTAND_PUBLIC_WITHOUT_AUTH=1 if something else keeps strangers out.',
+  ];
 }
 
 /**
@@ -128,20 +179,12 @@ export function readConfig(environment: Record<string, string | undefined>): Con
     Object.keys(settings).flatMap((name) => (environment[name] ? [[name, environment[name]]] : [])),
   );
   const parsed = schema.safeParse(given);
-  if (!parsed.success) {
-    const names = new Set(parsed.error.issues.map((issue) => String(issue.path[0])));
-    throw new ConfigError(
-      [...names].map((name) => `${name} must be ${hintOf(name)}; it is "${environment[name]}".`),
-    );
-  }
-  const config = parsed.data;
-  if (!isLoopback(config.HOST) && !config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
-    throw new ConfigError([
-      `HOST is ${config.HOST}, which others can reach, and there is no authentication: anybody could read every session. ` +
-        'Set HOST to 127.0.0.1, or set I_UNDERSTAND_PUBLIC_WITHOUT_AUTH=1 if something else keeps strangers out.',
-    ]);
-  }
-  return config;
+  const door = doorSchema.safeParse(given);
+  const names = new Set(parsed.error?.issues.map((issue) => String(issue.path[0])));
+  const lines = [...names].map((name) => badValue(name, environment[name]));
+  lines.push(...(door.success ? openDoor(door.data) : []));
+  if (!parsed.success || lines.length > 0) throw new ConfigError(lines);
+  return parsed.data;
 }
 
 /** Every setting with its default, for the reference. */
@@ -150,7 +193,7 @@ export function describeConfig(): { name: string; value: string; hint: string; d
   return Object.entries(settings).map(([name, row]) => ({
     name,
     value: String(defaults[name] === false ? 0 : defaults[name]),
-    hint: hintOf(name),
+    hint: metaOf(name).hint,
     description: row.description ?? '',
   }));
 }

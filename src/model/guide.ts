@@ -10,11 +10,12 @@ export function createGuide({ wordMs }: { wordMs: number }): Model {
   return {
     source: 'guide',
     name: 'built-in',
+    needsSlot: false,
     known: Promise.resolve(),
     state: () => ({ phase: 'ready' }),
     connected: () => true,
     watch: () => ({ [Symbol.dispose]: () => undefined }),
-    prefill: async () => 'yes',
+    prefill: async () => 'line',
     generate: (request, signal) => leavable((left) => speak(request, wordMs, signal, left)),
     [Symbol.asyncDispose]: async () => undefined,
   };

@@ -21,10 +21,11 @@ export type ModelState =
   | { phase: 'ready' }
   | { phase: 'loading' }
   | { phase: 'pulling'; completed?: number; total?: number }
+  /** `reason` may be shown to anybody: it has no word of the server that runs the model, and no address. */
   | { phase: 'unavailable'; reason: string };
 
 /** Whether a model in this state may be asked. */
-export const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' || phase === 'loading';
+const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' || phase === 'loading';
 
 /**
  * `unreachable`: nobody answers; nothing was begun. `busy`: it answers, but takes no more (HTTP 503); nothing was begun.
@@ -33,7 +34,10 @@ export const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' ||
  */
 export type ModelFault = 'unreachable' | 'busy' | 'missing' | 'refused' | 'interrupted';
 
-/** The only error `generate` raises besides the abort of its own signal. */
+/**
+ * The only error `generate` raises besides the abort of its own signal. Its message is fit for a log: it has no word of
+ * the server that runs the model.
+ */
 export class ModelError extends Error {
   readonly fault: ModelFault;
 
@@ -44,15 +48,21 @@ export class ModelError extends Error {
   }
 }
 
-/** Whether a model goes on behind an assistant message that ends the conversation. */
-export type Prefill = 'yes' | 'no' | 'unknown';
+/**
+ * Whether a model goes on behind words of the reply that are there already. `line`: it says the request's line and
+ * nothing else, so it goes on exactly where those words are the beginning of that line.
+ */
+export type Prefill = 'line' | 'yes' | 'no' | 'unknown';
 
 /** Something that speaks. */
 export interface Model extends AsyncDisposable {
   readonly source: Source;
   readonly name: string;
 
-  /** Settles once the first look at the model is over, whatever it found. */
+  /** Whether its runs are counted against the model slots; one that costs nothing to run needs no place in the queue. */
+  readonly needsSlot: boolean;
+
+  /** Settles once the first look at the model is over, whatever it found, and after a few seconds at the latest. */
   readonly known: Promise<void>;
 
   /** What is known now, without asking. */
@@ -68,11 +78,22 @@ export interface Model extends AsyncDisposable {
   prefill(signal: AbortSignal): Promise<Prefill>;
 
   /**
-   * Streams one reply. A normal end of the iteration means that the model said all it wanted to; anything else is an
-   * error. Text pieces are well-formed together, not each alone. When `signal` aborts, the request to the model is
-   * closed at once, in every phase, and the iteration ends with the signal's reason. Nobody's abort stops a load that
-   * others wait for.
+   * Streams one reply. A normal end of the iteration means that the model said all it wanted to, or as much as one reply
+   * may hold; anything else is an error. Text pieces are well-formed together, not each alone. When `signal` aborts, the
+   * request to the model is closed at once, in every phase, and the iteration ends with the signal's reason. Nobody's
+   * abort stops a load that others wait for.
    * @throws ModelError
    */
   generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+}
+
+/** Who answers: the model, and who speaks where it cannot. */
+export interface Speakers {
+  model: Model;
+  fallback: Model | null;
+}
+
+/** Who would begin to speak now. */
+export function nextSpeaker({ model, fallback }: Speakers): Model {
+  return fallback === null || isUsable(model.state()) ? model : fallback;
 }

@@ -3,6 +3,9 @@ import { ModelError } from './model.ts';
 
 const lineFeed = 0x0a;
 
+/** Hears what the server says of an error. A fault does not carry it, so that it gets neither into answers nor into logs. */
+export type Hear = (text: string) => void;
+
 /**
  * Passes a body on in whole lines, each one a JSON object that is not an error. The library behind it only warns about a
  * bad line, and a line dropped in silence is a lost word, so here it ends the reply.
@@ -11,6 +14,7 @@ const lineFeed = 0x0a;
 export async function* jsonLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
+  hear: Hear = () => undefined,
 ): AsyncGenerator<Uint8Array, void, void> {
   const decoder = strictDecoder();
   let parts: Uint8Array[] = [];
@@ -21,7 +25,7 @@ export async function* jsonLines(
       const piece = chunk.subarray(start, end + 1);
       start = end + 1;
       if (size + piece.length > maxLineBytes) throw tooLong(maxLineBytes);
-      const line = checkedLine(parts.length === 0 ? piece : Buffer.concat([...parts, piece]), decoder);
+      const line = checkedLine(parts.length === 0 ? piece : Buffer.concat([...parts, piece]), decoder, hear);
       parts = [];
       size = 0;
       if (line) yield line;
@@ -31,7 +35,8 @@ export async function* jsonLines(
     size += chunk.length - start;
     if (size > maxLineBytes) throw tooLong(maxLineBytes);
   }
-  const last = size > 0 ? checkedLine(Buffer.concat([...parts, Buffer.from('\n')]), decoder) : undefined;
+  const last =
+    size > 0 ? checkedLine(Buffer.concat([...parts, Buffer.from('\n')]), decoder, hear) : undefined;
   if (last) yield last;
 }
 
@@ -39,7 +44,11 @@ export async function* jsonLines(
  * Reads a body that is one JSON object, and gives its text.
  * @throws ModelError `interrupted` when it is anything else, an error, or longer than `maxBytes`
  */
-export async function jsonBody(chunks: AsyncIterable<Uint8Array>, maxBytes: number): Promise<string> {
+export async function jsonBody(
+  chunks: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+  hear: Hear = () => undefined,
+): Promise<string> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const chunk of chunks) {
@@ -48,7 +57,7 @@ export async function jsonBody(chunks: AsyncIterable<Uint8Array>, maxBytes: numb
     if (size > maxBytes) throw tooLong(maxBytes);
   }
   const text = decoded(Buffer.concat(parts), strictDecoder());
-  mustBeObject(text);
+  mustBeObject(text, hear);
   return text;
 }
 
@@ -56,10 +65,10 @@ function strictDecoder(): TextDecoder {
   return new TextDecoder('utf-8', { fatal: true });
 }
 
-function checkedLine(line: Uint8Array, decoder: TextDecoder): Uint8Array | undefined {
+function checkedLine(line: Uint8Array, decoder: TextDecoder, hear: Hear): Uint8Array | undefined {
   const text = decoded(line, decoder);
   if (text.trim() === '') return undefined;
-  mustBeObject(text);
+  mustBeObject(text, hear);
   return line;
 }
 
@@ -71,12 +80,15 @@ function decoded(bytes: Uint8Array, decoder: TextDecoder): string {
   }
 }
 
-function mustBeObject(text: string): void {
+function mustBeObject(text: string, hear: Hear): void {
   const value = parsed(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ModelError('interrupted', 'the answer is JSON, but not an object');
   }
-  if ('error' in value) throw new ModelError('interrupted', `the server broke off: ${said(value.error)}`);
+  if ('error' in value) {
+    hear(said(value.error));
+    throw new ModelError('interrupted', 'Ollama reported an error');
+  }
 }
 
 function parsed(text: string): unknown {
@@ -88,7 +100,7 @@ function parsed(text: string): unknown {
   }
 }
 
-/** What an error field says, short enough for a log line. */
+/** What an error field says, short enough for one line. */
 export function said(error: unknown): string {
   return (typeof error === 'string' ? error : (JSON.stringify(error) ?? '')).slice(0, 500);
 }

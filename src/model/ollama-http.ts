@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { ModelError } from './model.ts';
 import type { ModelFault } from './model.ts';
 import { jsonBody, jsonLines, said } from './ndjson.ts';
+import type { Hear } from './ndjson.ts';
 import type { Call } from './watchdog.ts';
 
 const maxLineBytes = 1024 * 1024;
@@ -22,17 +23,24 @@ type Answer = Dispatcher.ResponseData;
 
 /** Connections to one Ollama server. */
 export class OllamaHttp implements AsyncDisposable {
-  /** Where it is, without credentials: fit to be shown. */
+  /** Where it is, without credentials: fit for a log. */
   readonly place: string;
   readonly #authorization: string | undefined;
   readonly #agent: Agent;
+  readonly #hear: Hear;
 
-  /** @throws TypeError when `baseUrl` is no URL */
-  constructor(baseUrl: string, connectMs: number) {
+  /**
+   * `hear` is told what the server says of errors.
+   * @throws TypeError when `baseUrl` is no URL
+   */
+  constructor(baseUrl: string, connectMs: number, hear: Hear) {
+    this.#hear = hear;
     const url = new URL(baseUrl);
     this.#authorization = authorization(url);
     url.username = '';
     url.password = '';
+    url.search = '';
+    url.hash = '';
     this.place = url.href.replace(/\/+$/, '');
     // Each request has its own connection (`pipelining: 0`): a kept one may be dead already, and whether the server saw
     // a request that was lost with it cannot be known.
@@ -47,14 +55,16 @@ export class OllamaHttp implements AsyncDisposable {
   /** A client for one request whose answer is a stream of lines. The request is closed when the call ends. */
   lines(call: Call): Ollama {
     return this.#client(async (answer) => {
-      const checked = jsonLines(answer.body, maxLineBytes);
+      const checked = jsonLines(answer.body, maxLineBytes, this.#hear);
       return new Response(ReadableStream.from(checked), { status: answer.statusCode });
     }, call);
   }
 
   /** A client for one request whose answer is one object. The request is closed when the call ends. */
   whole(call: Call): Ollama {
-    return this.#client(async (answer) => new Response(await jsonBody(answer.body, maxBodyBytes)), call);
+    return this.#client(async (answer) => {
+      return new Response(await jsonBody(answer.body, maxBodyBytes, this.#hear));
+    }, call);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -73,7 +83,7 @@ export class OllamaHttp implements AsyncDisposable {
           dispatcher: this.#agent,
         });
         call.answered = true;
-        if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer);
+        if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer, this.#hear);
         return await check(answer);
       },
     });
@@ -99,7 +109,7 @@ function connector(connectMs: number): buildConnector.connector {
   return (options, callback) => {
     connect(options, (...[error, socket]) => {
       if (error === null) callback(null, socket);
-      else callback(new ModelError('unreachable', `no connection: ${error.message}`, error), null);
+      else callback(new ModelError('unreachable', 'Ollama does not answer', error), null);
     });
   };
 }
@@ -110,12 +120,10 @@ function authorization(url: URL): string | undefined {
   return `Basic ${Buffer.from(pair).toString('base64')}`;
 }
 
-async function refusal(answer: Answer): Promise<ModelError> {
+async function refusal(answer: Answer, hear: Hear): Promise<ModelError> {
   const text = await opening(answer);
-  return new ModelError(
-    faultOf(answer.statusCode),
-    `it answered ${answer.statusCode}${text === '' ? '' : `: ${text}`}`,
-  );
+  if (text !== '') hear(text);
+  return new ModelError(faultOf(answer.statusCode), `Ollama answered ${answer.statusCode}`);
 }
 
 function faultOf(status: number): ModelFault {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { z } from 'zod';
 import type { ModelState } from './model.ts';
 import { toModelError } from './ollama-http.ts';
@@ -23,6 +24,8 @@ interface MonitorParts {
   setup: OllamaSetup;
   pull: boolean;
   checkMs: number;
+  /** Longest wait of `known`. */
+  knownMs: number;
   /** Longest silence of a pull: checking a large download says nothing for minutes. */
   pullSilenceMs: number;
   closed: AbortSignal;
@@ -34,7 +37,7 @@ interface MonitorParts {
 
 /** Watches whether the model is there, for as long as the server runs, and pulls it when it is missing and that is wanted. */
 export class OllamaMonitor {
-  /** Settles after the first look. */
+  /** Settles after the first look, or after a time if that takes longer; it goes on then. */
   readonly known: Promise<void>;
   readonly #parts: MonitorParts;
   #state: ModelState;
@@ -47,8 +50,8 @@ export class OllamaMonitor {
 
   constructor(parts: MonitorParts) {
     this.#parts = parts;
-    this.#state = { phase: 'unavailable', reason: `Ollama at ${parts.http.place} was not asked yet` };
-    this.known = this.look();
+    this.#state = { phase: 'unavailable', reason: 'Ollama did not answer yet' };
+    this.known = this.#firstLook();
   }
 
   get state(): ModelState {
@@ -80,6 +83,14 @@ export class OllamaMonitor {
     await this.#pulling;
   }
 
+  async #firstLook(): Promise<void> {
+    const over = new AbortController();
+    const patience = delay(this.#parts.knownMs, undefined, { signal: over.signal });
+    await Promise.race([this.look(), patience]);
+    over.abort();
+    await patience.catch(() => undefined);
+  }
+
   async #lookUntilSeen(): Promise<void> {
     do {
       this.#again = false;
@@ -95,16 +106,15 @@ export class OllamaMonitor {
   }
 
   async #lookOnce(): Promise<void> {
-    const { http, setup, closed, found } = this.#parts;
+    const { http, setup, closed, found, log } = this.#parts;
     using call = new Call(closed);
     call.arm(setup.lookMs, 'no answer');
     try {
       const { capabilities } = Shown.parse(await http.whole(call).show({ model: setup.model }));
       this.#connected = true;
       if (capabilities && !capabilities.includes('completion')) {
-        this.#become(
-          unavailable(`model ${setup.model} cannot write replies, only: ${capabilities.join(', ')}`),
-        );
+        log?.debug?.({ model: setup.model, capabilities }, 'the model cannot write replies');
+        this.#become(unavailable(`model ${setup.model} cannot write replies`));
         return;
       }
       this.#failedPull = undefined;
@@ -117,14 +127,14 @@ export class OllamaMonitor {
   }
 
   #missed(error: unknown, answered: boolean): void {
-    const { http, setup } = this.#parts;
+    const { setup } = this.#parts;
     const { fault, message } = toModelError(error);
     this.#connected = answered;
-    if (!answered) this.#become(unavailable(`Ollama does not answer at ${http.place}`));
+    if (!answered) this.#become(unavailable('Ollama does not answer'));
     else if (fault === 'missing') this.#missing();
     // A full queue says nothing about the model.
     else if (fault !== 'busy' || this.#state.phase !== 'ready') {
-      this.#become(unavailable(`model ${setup.model} cannot be used at ${http.place}: ${message}`));
+      this.#become(unavailable(`model ${setup.model} cannot be used: ${message}`));
     }
   }
 
@@ -169,11 +179,25 @@ export class OllamaMonitor {
     }
   }
 
+  /** The one place where the address is told. */
+  #tell(state: ModelState): void {
+    const { http, setup, log } = this.#parts;
+    const reason = state.phase === 'unavailable' ? { reason: state.reason } : {};
+    log?.info({ model: setup.model, phase: state.phase, ...reason, place: http.place }, 'the model changed');
+  }
+
   #become(state: ModelState): void {
     if (this.#parts.closed.aborted) return;
+    const before = this.#state;
     this.#state = state;
+    if (toldOf(before) !== toldOf(state)) this.#tell(state);
     this.#parts.changed();
   }
+}
+
+/** What an operator is told of a state: of a pull not each step. */
+function toldOf(state: ModelState): string {
+  return state.phase === 'unavailable' ? state.reason : state.phase;
 }
 
 function unavailable(reason: string): ModelState {

@@ -11,8 +11,9 @@ import type { OllamaSetup } from './ollama-setup.ts';
 import { ReplyLimits } from './reply-limits.ts';
 import { Call, leavable } from './watchdog.ts';
 
-/** What the adapter tells an operator; a pino logger fits. Never holds message text. */
+/** What the adapter tells an operator; a pino logger fits. Never holds message text, and words of the server only at `debug`. */
 export interface ModelLog {
+  debug?(facts: object, message: string): void;
   info(facts: object, message: string): void;
   warn(facts: object, message: string): void;
 }
@@ -33,6 +34,8 @@ export interface OllamaOptions {
   checkMs: number;
   /** Longest wait for a connection. */
   connectMs: number;
+  /** Longest wait of `known`, while the first look may go on; default 2,000. */
+  knownMs?: number;
   /** Longest load of the model. */
   loadMs: number;
   /** Longest wait for the first word once the model is loaded: long prompts take long. */
@@ -50,6 +53,8 @@ const Line = z.object({
   done_reason: z.string().optional(),
 });
 
+const KNOWN_MS = 2_000;
+
 /** A model that an Ollama server runs; follows that server's coming and going. */
 export function createOllama(options: OllamaOptions): Model {
   return new OllamaModel(options);
@@ -57,6 +62,7 @@ export function createOllama(options: OllamaOptions): Model {
 
 class OllamaModel implements Model {
   readonly source = 'ollama';
+  readonly needsSlot = true;
   readonly name: string;
   readonly #options: OllamaOptions;
   readonly #setup: OllamaSetup;
@@ -72,9 +78,11 @@ class OllamaModel implements Model {
     this.name = options.model;
     this.#options = options;
     const setup = createSetup(options);
-    const http = new OllamaHttp(options.baseUrl, options.connectMs);
+    const { baseUrl, connectMs, knownMs = KNOWN_MS, pull, checkMs, loadMs, log } = options;
+    const http = new OllamaHttp(baseUrl, connectMs, (text) =>
+      log?.debug?.({ model: options.model, said: text }, 'Ollama reported an error'),
+    );
     const closed = this.#closed.signal;
-    const { pull, checkMs, loadMs, log } = options;
     const loader = new OllamaLoader({ http, setup, loadMs, closed, changed: () => this.#announce() });
     this.#setup = setup;
     this.#http = http;
@@ -85,6 +93,7 @@ class OllamaModel implements Model {
       setup,
       pull,
       checkMs,
+      knownMs,
       closed,
       log,
       pullSilenceMs: options.firstTokenMs,
@@ -155,8 +164,9 @@ class OllamaModel implements Model {
         const text = message?.content ?? '';
         if (text !== '') {
           call.disarm();
-          limits.take(text);
-          yield { kind: 'text', text };
+          const taken = limits.take(text);
+          if (taken !== '') yield { kind: 'text', text: taken };
+          if (limits.isFull) break;
           call.arm(this.#options.stallMs, 'no further word came');
         }
         if (done === true) limits.end(reason);

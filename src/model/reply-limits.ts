@@ -7,6 +7,8 @@ const tooBlank = new RegExp(`\\s{${maxBlank + 1}}`);
 /** What a reply may be: models that lost their way write blanks for ever, or never come to an end. */
 export class ReplyLimits {
   #bytes: number;
+  #isFull = false;
+  #endsInHalf = false;
   #blankTail = '';
   #isEmpty: boolean;
 
@@ -16,15 +18,22 @@ export class ReplyLimits {
     this.#isEmpty = prefix === '';
   }
 
-  /** @throws ModelError `interrupted` when the reply is too long or holds too many blanks in a row */
-  take(text: string): void {
-    this.#bytes += Buffer.byteLength(text);
-    if (this.#bytes > maxReplyBytes)
-      throw new ModelError('interrupted', `the reply is over ${maxReplyBytes} bytes`);
-    const seen = this.#blankTail + text;
+  /** Whether something was left out: the reply ends with what was taken. */
+  get isFull(): boolean {
+    return this.#isFull;
+  }
+
+  /**
+   * As much of the text as the reply has room for, in whole characters.
+   * @throws ModelError `interrupted` when the reply holds too many blanks in a row
+   */
+  take(text: string): string {
+    const taken = this.#fitting(text);
+    const seen = this.#blankTail + taken;
     if (tooBlank.test(seen)) throw new ModelError('interrupted', `over ${maxBlank} blanks in a row`);
     this.#blankTail = seen.slice(seen.trimEnd().length);
     this.#isEmpty = false;
+    return taken;
   }
 
   /** @throws ModelError `interrupted` when this is no end of a reply: nothing was said, or the model was only loaded */
@@ -32,5 +41,20 @@ export class ReplyLimits {
     if (reason === 'load' || reason === 'unload')
       throw new ModelError('interrupted', `the reply ended with ${reason}`);
     if (this.#isEmpty) throw new ModelError('interrupted', 'the reply is empty');
+  }
+
+  #fitting(text: string): string {
+    if (this.#isFull) return '';
+    const roomBytes = maxReplyBytes - this.#bytes;
+    const sizeBytes = Buffer.byteLength(text);
+    this.#bytes += sizeBytes;
+    const completesPair = this.#endsInHalf && /^[\udc00-\udfff]/.test(text);
+    this.#endsInHalf = /[\ud800-\udbff]$/.test(text);
+    if (sizeBytes <= roomBytes) return text;
+    this.#isFull = true;
+    // The second half of a character whose first half is out already always has room.
+    const start = completesPair ? 1 : 0;
+    const room = new Uint8Array(Math.max(0, roomBytes));
+    return text.slice(0, start + new TextEncoder().encodeInto(text.slice(start), room).read);
   }
 }

@@ -33,10 +33,16 @@ const spare: readonly string[] = [
 ];
 const LONG_WORDS = 40;
 const SHORT_WORDS = 3;
+/** UTF-16 units of an input, and of a line said before, that have a say: an authored line is far shorter. */
+const HEARD_MAX = 2_000;
 
+/** The words at the beginning of what was said; how much of it is looked at is bound before and after letters are taken apart. */
 function wordsOf(text: string): string[] {
   return text
+    .trimStart()
+    .slice(0, HEARD_MAX)
     .normalize('NFKC')
+    .slice(0, HEARD_MAX)
     .toLowerCase()
     .replace(/[\u2018\u2019]/g, "'")
     .split(/[^\p{L}\p{N}']+/u)
@@ -128,6 +134,7 @@ function fill(line: string, slots: Slots): string | undefined {
 function sentencesOf(line: string): string[] {
   return (
     line
+      .slice(0, HEARD_MAX)
       .toLowerCase()
       .match(/[^.?!]+[.?!]*/g)
       ?.map((sentence) => sentence.trim()) ?? []

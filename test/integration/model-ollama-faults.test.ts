@@ -142,12 +142,6 @@ const cases: Case[] = [
     text: said,
   },
   {
-    title: 'a word of 65 KiB',
-    behaviour: { fault: { kind: 'long-line', after, bytes: 65 * 1024 } },
-    fault: 'interrupted',
-    text: said,
-  },
-  {
     title: 'blanks without end',
     behaviour: { fault: { kind: 'whitespace', after } },
     fault: 'interrupted',
@@ -183,6 +177,35 @@ it.each(cases)('replies again after $title', async ({ behaviour, options }) => {
   const again = await deadline(outcome(model.generate(ask(reply), never())), 'the reply');
 
   expect(again).toEqual({ text: reply, error: undefined });
+});
+
+it.each([
+  ['one word', { reply: 'é'.repeat(200_000) }],
+  ['many words', { reply: 'é😀'.repeat(100_000), pieceSize: 1_001 }],
+])('ends a reply of %s at 64 KiB, whole, and closes the request', async (_title, behaviour) => {
+  await using fake = await startFakeOllama({ behaviour });
+  await using model = openOllama(fake.url);
+  fake.hold('done');
+
+  const result = await deadline(outcome(model.generate(ask(reply), never())), 'the end');
+
+  expect(result.error).toBeUndefined();
+  expect(behaviour.reply.startsWith(result.text)).toBe(true);
+  expect(result.text.isWellFormed()).toBe(true);
+  expect(Buffer.byteLength(result.text)).toBeGreaterThan(64 * 1024 - 4);
+  expect(Buffer.byteLength(result.text)).toBeLessThanOrEqual(64 * 1024);
+  expect((await fake.ended()).ending).toBe('client');
+  await fake.idle();
+});
+
+it('ends a reply whose prefix is full with no further word', async () => {
+  const begun = 'x'.repeat(64 * 1024);
+  await using fake = await startFakeOllama({ behaviour: { reply: `${begun} and more` } });
+  await using model = openOllama(fake.url);
+
+  const result = await deadline(outcome(model.generate(ask(reply, begun), never())), 'the end');
+
+  expect(result).toEqual({ text: '', error: undefined });
 });
 
 it('skips lines without words', async () => {

@@ -32,7 +32,7 @@ it('knows after its first look that nobody answers', async () => {
 
   await deadline(model.known, 'the first look');
 
-  expect(model.state()).toEqual({ phase: 'unavailable', reason: `Ollama does not answer at ${fake.url}` });
+  expect(model.state()).toEqual({ phase: 'unavailable', reason: 'Ollama does not answer' });
   expect(model.connected()).toBe(false);
 });
 
@@ -59,7 +59,7 @@ it('refuses a model that only embeds', async () => {
 
   await model.known;
 
-  expect(model.state()).toMatchObject({ phase: 'unavailable', reason: expect.stringContaining('embedding') });
+  expect(model.state()).toEqual({ phase: 'unavailable', reason: 'model llama3.1 cannot write replies' });
 });
 
 it('takes a model whose server does not tell its capabilities', async () => {
@@ -72,16 +72,16 @@ it('takes a model whose server does not tell its capabilities', async () => {
 });
 
 it.each([
-  ['an error', 500, '{"error":"disk failure"}', 'disk failure'],
-  ['a page', 200, '<html>Welcome</html>', 'not JSON'],
-  ['nothing', 200, '', 'not JSON'],
+  ['an error', 500, '{"error":"disk failure"}', 'Ollama answered 500'],
+  ['a page', 200, '<html>Welcome</html>', 'the answer is not JSON'],
+  ['nothing', 200, '', 'the answer is not JSON'],
 ])('says what is wrong when %s answers', async (_title, status, body, reason) => {
   await using server = await serve((_request, response) => void response.writeHead(status).end(body));
   await using model = openOllama(server.url);
 
   await model.known;
 
-  expect(model.state()).toMatchObject({ phase: 'unavailable', reason: expect.stringContaining(reason) });
+  expect(model.state()).toEqual({ phase: 'unavailable', reason: `model llama3.1 cannot be used: ${reason}` });
   expect(model.connected()).toBe(true);
 });
 
@@ -92,6 +92,24 @@ it('does not wait for ever for its first look', async () => {
   await deadline(model.known, 'the first look');
 
   expect(model.connected()).toBe(false);
+});
+
+it('does not wait for the end of a first look that takes long, and keeps what it finds', async () => {
+  const answer = Promise.withResolvers<void>();
+  let looks = 0;
+  await using server = await serve((_request, response) => {
+    looks += 1;
+    void answer.promise.then(() => response.end('{}'));
+  });
+  await using model = openOllama(server.url, { knownMs: 20 });
+
+  await deadline(model.known, 'the first look');
+  const early = [model.state(), model.connected()];
+  answer.resolve();
+  await reaches(model, isReady);
+
+  expect(early).toEqual([{ phase: 'unavailable', reason: 'Ollama did not answer yet' }, false]);
+  expect(looks).toBe(1);
 });
 
 it('follows an Ollama that comes late', async () => {
@@ -265,7 +283,9 @@ it('says that a pull failed, and tries again later', async () => {
   const failed = await reaches(model, (state) => isUnavailable(state) && model.connected());
   await reaches(model, isReady);
 
-  expect(failed).toMatchObject({ reason: expect.stringContaining('no such manifest') });
+  expect(failed).toMatchObject({
+    reason: 'model llama3.1 is not there and could not be pulled: Ollama reported an error',
+  });
   expect(fake.of('pull')).toHaveLength(2);
 });
 

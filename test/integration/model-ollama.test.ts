@@ -20,6 +20,13 @@ it('tells that the model loads, then that it reads, then the words', async () =>
   expect(new Set(events.slice(2).map(({ kind }) => kind))).toEqual(new Set(['text']));
 });
 
+it('runs only with a slot', async () => {
+  await using fake = await startFakeOllama();
+  await using model = openOllama(fake.url);
+
+  expect(model.needsSlot).toBe(true);
+});
+
 it('does not load what it has loaded', async () => {
   await using fake = await startFakeOllama({ behaviour: { reply } });
   await using model = openOllama(fake.url);
@@ -148,7 +155,7 @@ it('gives a failed load to all who wait for it', async () => {
     expect(error).toBeInstanceOf(ModelError);
     expect(error).toMatchObject({
       fault: 'interrupted',
-      message: expect.stringContaining('not enough memory'),
+      message: 'Ollama answered 500',
     });
   }
   expect(fake.of('chat')).toEqual([]);

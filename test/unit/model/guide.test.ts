@@ -22,6 +22,10 @@ it('says a line word by word, each with the white space behind it', async () => 
   ]);
 });
 
+it('runs without a slot', () => {
+  expect(createGuide({ wordMs: 0 }).needsSlot).toBe(false);
+});
+
 it('makes a pause between two words', async () => {
   expect(await wordsOf('Take your time.', '', 1)).toEqual(['Take ', 'your ', 'time.']);
 });

@@ -80,14 +80,31 @@ it.each([
   ['an array', bytesOf('[]\n'), 'not an object'],
   ['null', bytesOf('null\n'), 'not an object'],
   ['text', bytesOf('"a"\n'), 'not an object'],
-  ['an error', bytesOf('{"error":"out of memory"}\n'), 'out of memory'],
-  ['an error that is no text', bytesOf('{"error":{"code":7}}\n'), '{"code":7}'],
-  ['an empty error', bytesOf('{"error":null}\n'), 'null'],
+  ['an error', bytesOf('{"error":"out of memory"}\n'), 'reported an error'],
+  ['an error that is no text', bytesOf('{"error":{"code":7}}\n'), 'reported an error'],
+  ['an empty error', bytesOf('{"error":null}\n'), 'reported an error'],
 ])('refuses %s, as a line and as a body', async (_title, bytes, message) => {
   const expected = { fault: 'interrupted', message: expect.stringContaining(message) };
 
   await expect(linesOf(bytes)).rejects.toMatchObject(expected);
   await expect(jsonBody(cut(bytes, [3]), cap)).rejects.toMatchObject(expected);
+});
+
+it.each([
+  ['a text', '"out of memory"', 'out of memory'],
+  ['an object', '{"code":7}', '{"code":7}'],
+  ['nothing', 'null', 'null'],
+  ['a long text', JSON.stringify('x'.repeat(700)), 'x'.repeat(500)],
+])('tells an error that is %s to who hears errors, and to nobody else', async (_title, error, heard) => {
+  const bytes = bytesOf(`{"error":${error}}\n`);
+  const said: string[] = [];
+
+  const lines = Array.fromAsync(jsonLines(cut(bytes, [7]), 1000, (text) => said.push(text)));
+  await expect(lines).rejects.toThrow(/^Ollama reported an error$/);
+  const body = jsonBody(cut(bytes, [7]), 1000, (text) => said.push(text));
+  await expect(body).rejects.toThrow(/^Ollama reported an error$/);
+
+  expect(said).toEqual([heard, heard]);
 });
 
 it('says nothing of a line it cannot read', async () => {

@@ -19,14 +19,48 @@ it.each([
   expect(() => take(texts)).toThrow('blanks');
 });
 
-it('takes a reply of 64 KiB, and none that is longer', () => {
-  expect(() => take(['x'.repeat(65_536)])).not.toThrow();
-  expect(() => take(['x'.repeat(65_536), 'x'])).toThrow('65536 bytes');
+/** What is taken of the texts, piece by piece, and whether that is all the reply may hold. */
+function taken(texts: readonly string[], prefix = ''): { texts: string[]; isFull: boolean } {
+  const limits = new ReplyLimits(prefix);
+  return { texts: texts.map((text) => limits.take(text)), isFull: limits.isFull };
+}
+
+const most = 65_536;
+
+it('takes a reply of 64 KiB whole', () => {
+  expect(taken(['x'.repeat(most)])).toEqual({ texts: ['x'.repeat(most)], isFull: false });
+});
+
+it.each([
+  ['in the next piece', ['x'.repeat(most), 'y'], ['x'.repeat(most), '']],
+  ['in one piece', ['x'.repeat(most - 1), 'yz'], ['x'.repeat(most - 1), 'y']],
+  ['in one great piece', ['x'.repeat(10 * most)], ['x'.repeat(most)]],
+])('takes no more than 64 KiB %s', (_title, texts, expected) => {
+  expect(taken(texts)).toEqual({ texts: expected, isFull: true });
 });
 
 it('counts bytes, and those of the prefix too', () => {
-  expect(() => take(['é'.repeat(32_769)])).toThrow('65536 bytes');
-  expect(() => take(['x'], 'x'.repeat(65_536))).toThrow('65536 bytes');
+  expect(taken(['é'.repeat(most / 2 + 1)]).texts).toEqual(['é'.repeat(most / 2)]);
+  expect(taken(['xy'], 'x'.repeat(most - 1)).texts).toEqual(['x']);
+  expect(taken(['x'], 'x'.repeat(most + 7))).toEqual({ texts: [''], isFull: true });
+});
+
+it.each([0, 1, 2, 3, 4, 5, 6, 7])('leaves out no half of a character: %i bytes of room', (room) => {
+  const before = 'x'.repeat(most - room);
+  for (const text of ['aé😀é', '😀😀', '€😀']) {
+    const whole = taken([before, text]).texts.join('');
+    const halves = taken([before, ...text.split('')]).texts.join('');
+
+    expect([whole.isWellFormed(), halves.isWellFormed()]).toEqual([true, true]);
+    expect(`${before}${text}`.startsWith(whole)).toBe(true);
+  }
+});
+
+it('ends a full reply as one that was said', () => {
+  const { isFull } = taken(['x'], 'x'.repeat(most));
+
+  expect(isFull).toBe(true);
+  expect(() => take(['x'], 'x'.repeat(most)).end('stop')).not.toThrow();
 });
 
 it('takes an end only when something was said', () => {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import content from '../../../src/therapy/content/guide.en.json' with { type: 'json' };
 import prompt from '../../../src/therapy/content/prompt.en.json' with { type: 'json' };
 import { guideLine } from '../../../src/therapy/guide.ts';
@@ -159,5 +159,42 @@ describe('the content', () => {
     expect(system).toMatch(/never diagnose/);
     expect(system).toMatch(/at most one question/);
     expect(system).toMatch(/never an instruction/);
+  });
+});
+
+describe('a hostile input', () => {
+  const input = 16_000;
+  const bombs = {
+    'a word of eighteen letters': '\ufdfa'.repeat(input),
+    'marks out of order': `a${'\u0301'.repeat(input / 2)}${'\u0316'.repeat(input / 2 - 1)}`,
+    blanks: `${' '.repeat(input - 1)}x`,
+    'one word': 'x'.repeat(input),
+  };
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  test.each(Object.entries(bombs))('of %s is looked at only at its beginning', (_title, text) => {
+    const normalize = vi.spyOn(String.prototype, 'normalize');
+
+    const answer = line(text);
+
+    expect(authored.some((sentence) => answer.includes(sentence.split(/[{.?!]/)[0] ?? ''))).toBe(true);
+    const lengths = normalize.mock.contexts.map((context) => String(context).length);
+    expect(lengths).toHaveLength(1);
+    expect(lengths[0]).toBeLessThanOrEqual(2_000);
+  });
+
+  test('that begins with blanks is not taken for silence', () => {
+    expect(line(`${' '.repeat(5_000)}thanks`)).toBe(line('thanks'));
+  });
+
+  test('in a line said before is looked at only at its beginning', () => {
+    const split = vi.spyOn(String.prototype, 'match');
+
+    line('hello', 2, Array<string>(8).fill('a.'.repeat(32_768)));
+
+    const lengths = split.mock.contexts.map((context) => String(context).length);
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(2_000);
   });
 });
