@@ -1,7 +1,9 @@
 // Wires the parts: HTTP, Socket.IO, dispatch, turns, followers. Reads no environment.
 import { randomUUID } from 'node:crypto';
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
 import express from 'express';
 import type { Express } from 'express';
 import helmet from 'helmet';
@@ -9,29 +11,24 @@ import { createChat } from './chat/chat.ts';
 import { createDispatch } from './chat/dispatch.ts';
 import { Follow, Frame } from './chat/follow.ts';
 import { Slots } from './chat/slots.ts';
-import type { Log } from './chat/turn.ts';
 import { Turns } from './chat/turns.ts';
 import { asyncApi, openApi } from './contract/docs.ts';
-import type { Health } from './contract/types.ts';
-import { AppError } from './errors.ts';
-import { isUsable } from './model/model.ts';
-import type { Model, ModelState } from './model/model.ts';
+import type { Log } from './log.ts';
+import type { ModelState, Speakers } from './model/model.ts';
+import { mountProbes, readHealth } from './ops/health.ts';
 import type { Retrieval } from './retrieval/retrieval.ts';
 import { createGuard } from './safety/guard.ts';
 import type { Store } from './store/store.ts';
 import { askModel } from './chat/ask.ts';
 import { mountDocs } from './transport/docs-page.ts';
 import { EventStreams } from './transport/events.ts';
-import { edge, HEADER_BYTES, lastResort, REQUEST_LINE_BYTES } from './transport/http.ts';
+import { edge, HEADER_BYTES, lastResort, notFound, REQUEST_LINE_BYTES } from './transport/http.ts';
 import { mountRest, onlyThese } from './transport/rest.ts';
 import { mountSocket } from './transport/socket.ts';
 
 export interface AppParts {
   store: Store;
-  /** Null with MODEL=guide. */
-  ollama: Model | null;
-  /** Null with MODEL=ollama. */
-  guide: Model | null;
+  speakers: Speakers;
   retrieval: Retrieval;
   slots: { size: number; maxWaiting: number };
   leaseMs: number;
@@ -47,7 +44,7 @@ export interface AppParts {
 }
 
 export interface App extends AsyncDisposable {
-  /** Takes over what was left unfinished, then opens the door. The port that was bound. */
+  /** Opens the door and goes on with what was left unfinished. The port that was bound. */
   listen(port: number, host: string): Promise<number>;
   /** Refuses new turns, lets running ones finish for `ms`, hands the rest over and says goodbye to everybody. */
   drain(ms: number): Promise<void>;
@@ -60,14 +57,18 @@ const CHECK_MS = 2_000;
 const COMPACT_MS = 60_000;
 /** Clients of ended streams come back spread over this time. */
 const SPREAD_MS = 5_000;
+/** What a client gets to answer the goodbye: one that lost its network answers nothing. */
+const GOODBYE_MS = 1_000;
+/** The progress of a pull is told no more often. */
+const PULL_MS = 1_000;
 
 function pageHeaders() {
   return helmet({
     strictTransportSecurity: false,
     contentSecurityPolicy: {
       directives: {
-        'connect-src': ["'self'", 'ws:', 'wss:'],
-        'style-src': ["'self'", "'unsafe-inline'"],
+        'style-src': ["'self'"],
+        'font-src': ["'self'"],
         // over plain http on a LAN it would make every asset fail
         'upgrade-insecure-requests': null,
       },
@@ -75,52 +76,11 @@ function pageHeaders() {
   });
 }
 
-interface ModelChoice {
-  ollama: Model | null;
-  guide: Model | null;
-}
-
-/** Who answers the next turn, as far as is known now. */
-function speaker({ ollama, guide }: ModelChoice): Health['model'] {
-  const state: ModelState = ollama?.state() ?? { phase: 'unavailable', reason: 'MODEL is guide' };
-  const usable = isUsable(state);
-  const model = ollama && (usable || !guide) ? ollama : guide;
-  if (!model) throw new AppError('INTERNAL');
-  const reason = state.phase === 'unavailable' ? state.reason : undefined;
-  const pulling = state.phase === 'pulling' ? 'The model is being fetched' : reason;
-  return {
-    source: model.source,
-    name: model.name,
-    ...(!usable && pulling !== undefined && { reason: pulling }),
-  };
-}
-
-async function health(parts: AppParts): Promise<Health> {
-  const { store, ollama, guide, retrieval } = parts;
-  const stored = await store.healthy();
-  const served = stored && (guide !== null || (ollama !== null && isUsable(ollama.state())));
-  return {
-    status: served ? 'healthy' : 'unhealthy',
-    timestamp: new Date().toISOString(),
-    services: {
-      ollama: ollama?.connected() ? 'connected' : 'disconnected',
-      rag: retrieval.state(),
-      state_machine: 'not_found',
-      redis: 'not_configured',
-      store: stored ? 'healthy' : 'unhealthy',
-    },
-    model: speaker(parts),
-  };
-}
-
-/** The probes an orchestrator asks: alive at all, and ready for more. */
-function mountProbes(app: Express, isReady: () => Promise<boolean>): void {
-  app.get('/livez', (_req, res) => void res.json({ status: 'ok' }));
-  app.get('/readyz', async (_req, res) => {
-    const ready = await isReady();
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable' });
-  });
-  for (const path of ['/livez', '/readyz']) app.all(path, onlyThese(['GET', 'HEAD']));
+/** The files of the page; `index.html` is `/`. */
+function mountPage(app: Express, directory: string): void {
+  app.use(express.static(directory, { dotfiles: 'ignore', redirect: false }));
+  const names = ['', ...readdirSync(directory)];
+  for (const name of names) app.all(`/${name}`, onlyThese(['GET', 'HEAD']));
 }
 
 export function createApp(parts: AppParts): App {
@@ -136,30 +96,29 @@ class StillpointApp implements App {
   readonly #socket: ReturnType<typeof mountSocket>;
   readonly #closing = new AbortController();
   readonly #timer: NodeJS.Timeout;
-  readonly #watch: Disposable | undefined;
+  readonly #watch: Disposable;
+  readonly #connections = new Set<Socket>();
+  #pullToldAt = Number.NEGATIVE_INFINITY;
   #isDraining = false;
   #closed: Promise<void> | undefined;
 
   constructor(parts: AppParts) {
-    const { store, ollama, guide, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
+    const { store, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
     const node = randomUUID();
     const slots = new Slots(parts.slots);
     const ask = askModel(store, retrieval);
     this.#parts = parts;
     this.#follow = new Follow(store, now);
-    this.#turns = new Turns(
-      { store, slots, ollama, guide, ask, guard: createGuard, leaseMs, now, log },
-      node,
-    );
+    this.#turns = new Turns({ store, slots, speakers, ask, guard: createGuard, leaseMs, now, log }, node);
     const closing = this.#closing.signal;
     const chat = createChat({
       store,
       turns: this.#turns,
       slots,
       follow: this.#follow,
-      modelState: () => ollama?.state() ?? null,
+      speakers,
       isDraining: () => this.#isDraining,
-      health: () => health(parts),
+      health: () => readHealth(parts),
       closing,
       node,
       leaseMs,
@@ -175,11 +134,18 @@ class StillpointApp implements App {
         headersTimeout: HEADERS_MS,
         requestTimeout: REQUEST_MS,
         connectionsCheckingInterval: CHECK_MS,
+        // any other upgrade is an offer that HTTP may pass over: Java's client makes one with every request
+        shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
       },
       this.#routes(allowedOrigins, rest),
     );
-    this.#socket = mountSocket(this.#http, { dispatch, follow: this.#follow, allowedOrigins });
-    this.#watch = ollama?.watch((state) => this.#announce(ollama.name, state));
+    const onFault = (error: unknown) => log.error({ err: error }, 'a socket failed on our side');
+    this.#socket = mountSocket(this.#http, { dispatch, follow: this.#follow, allowedOrigins, onFault });
+    this.#http.on('connection', (connection) => {
+      this.#connections.add(connection);
+      connection.once('close', () => this.#connections.delete(connection));
+    });
+    this.#watch = speakers.model.watch((state) => this.#announce(speakers.model.name, state));
     this.#timer = setInterval(() => void this.#compact(now), COMPACT_MS);
     this.#timer.unref();
   }
@@ -195,18 +161,21 @@ class StillpointApp implements App {
       next();
     });
     mountRest(app, rest);
-    mountProbes(app, async () => !this.#isDraining && (await store.healthy()));
+    mountProbes(app, async () => !this.#isDraining && (await store.healthy()), onlyThese);
     mountDocs(app, { openapi: openApi(version), asyncapi: asyncApi(version) });
-    app.use(express.static(webDirectory, { dotfiles: 'ignore', redirect: false }));
-    app.use(() => {
-      throw new AppError('NOT_FOUND');
-    });
+    mountPage(app, webDirectory);
+    app.use(notFound);
     app.use(lastResort((error) => log.error({ err: error }, 'a request failed on our side')));
     return app;
   }
 
   #announce(name: string, state: ModelState): void {
     const progress = state.phase === 'pulling' ? { completed: state.completed, total: state.total } : {};
+    if (progress.completed !== undefined) {
+      const at = performance.now();
+      if (at - this.#pullToldAt < PULL_MS) return;
+      this.#pullToldAt = at;
+    }
     const frame = new Frame('model:status', { name, phase: state.phase, ...progress });
     this.#socket.announce(frame);
     this.#streams.announce(frame);
@@ -221,12 +190,12 @@ class StillpointApp implements App {
   }
 
   async listen(port: number, host: string): Promise<number> {
-    const taken = await this.#turns.takeOver();
-    if (taken > 0) this.#parts.log.info({ taken }, 'unfinished turns go on');
     await new Promise<void>((resolve, reject) => {
       this.#http.once('error', reject);
       this.#http.listen(port, host, resolve);
     });
+    const taken = await this.#turns.start();
+    if (taken > 0) this.#parts.log.info({ taken }, 'unfinished turns go on');
     const address = this.#http.address();
     return typeof address === 'object' && address !== null ? address.port : port;
   }
@@ -245,7 +214,7 @@ class StillpointApp implements App {
 
   async #goodbye(): Promise<void> {
     clearInterval(this.#timer);
-    this.#watch?.[Symbol.dispose]();
+    this.#watch[Symbol.dispose]();
     this.#socket.sayDraining();
     const draining = () => Math.round(Math.random() * SPREAD_MS);
     this.#streams.announce(new Frame('server:draining', { reconnect_after_ms: draining() }));
@@ -254,7 +223,11 @@ class StillpointApp implements App {
     const closed = this.#socket.close();
     this.#http.closeIdleConnections();
     setImmediate(() => this.#http.closeAllConnections());
+    const patience = setTimeout(() => {
+      for (const connection of this.#connections) connection.destroy();
+    }, GOODBYE_MS);
     await closed.catch(() => undefined);
+    clearTimeout(patience);
     this.#follow[Symbol.dispose]();
     this.#streams[Symbol.dispose]();
   }

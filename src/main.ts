@@ -7,8 +7,9 @@ import type { App } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createGuide } from './model/guide.ts';
-import type { Model } from './model/model.ts';
+import type { Model, Speakers } from './model/model.ts';
 import { createOllama } from './model/ollama.ts';
+import { readSpeaker } from './ops/health.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { openSqlite } from './store/sqlite.ts';
 
@@ -36,7 +37,19 @@ function openOllama(config: Config, log: pino.Logger): Model {
   });
 }
 
-async function start(config: Config, log: pino.Logger, resources: AsyncDisposableStack): Promise<App> {
+/** The model and who speaks where it cannot, by MODEL. */
+function openSpeakers(config: Config, log: pino.Logger, resources: AsyncDisposableStack): Speakers {
+  const openGuide = () => resources.use(createGuide({ wordMs: config.GUIDE_WORD_MS }));
+  if (config.MODEL === 'guide') return { model: openGuide(), fallback: null };
+  const model = resources.use(openOllama(config, log));
+  return { model, fallback: config.MODEL === 'ollama' ? null : openGuide() };
+}
+
+async function start(
+  config: Config,
+  log: pino.Logger,
+  resources: AsyncDisposableStack,
+): Promise<{ app: App; speakers: Speakers }> {
   const store = resources.use(
     await openSqlite({
       directory: resolve(config.DATA_DIR),
@@ -44,13 +57,10 @@ async function start(config: Config, log: pino.Logger, resources: AsyncDisposabl
       onFault: (error) => log.error({ err: error }, 'a wake-up failed'),
     }),
   );
-  const ollama = config.MODEL === 'guide' ? null : resources.use(openOllama(config, log));
-  const guide =
-    config.MODEL === 'ollama' ? null : resources.use(createGuide({ wordMs: config.GUIDE_WORD_MS }));
+  const speakers = openSpeakers(config, log, resources);
   const app = createApp({
     store,
-    ollama,
-    guide,
+    speakers,
     retrieval: noRetrieval,
     slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
     leaseMs: config.LEASE_MS,
@@ -61,8 +71,8 @@ async function start(config: Config, log: pino.Logger, resources: AsyncDisposabl
     log,
   });
   resources.use(app);
-  await ollama?.known;
-  return app;
+  await speakers.model.known;
+  return { app, speakers };
 }
 
 /** One line for the person who started it, and exit code 1. */
@@ -96,10 +106,16 @@ function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: Asy
     void app
       .drain(config.DRAIN_MS)
       .then(() => resources.disposeAsync())
-      .then(() => {
-        log.info({}, 'stopped');
-        process.exit(0);
-      });
+      .then(
+        () => {
+          log.info({}, 'stopped');
+          process.exit(0);
+        },
+        (error: unknown) => {
+          log.error({ err: error }, 'not stopped as it should be');
+          process.exit(1);
+        },
+      );
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
@@ -109,15 +125,18 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ level: config.LOG_LEVEL, base: null });
   const resources = new AsyncDisposableStack();
-  const app = await start(config, log, resources);
+  const { app, speakers } = await start(config, log, resources);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
   stopOnSignal(app, config, log, resources);
   const url = await listen(app, config);
   if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
     log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
   }
-  log.info({ url, version: manifest.version }, 'listening');
-  if (process.stdout.isTTY) process.stderr.write(`\n  Stillpoint is at ${url}\n\n`);
+  const model = readSpeaker(speakers);
+  log.info({ url, version: manifest.version, model }, 'listening');
+  if (!process.stdout.isTTY) return;
+  const because = model.reason === undefined ? '' : ` (${model.reason})`;
+  process.stderr.write(`\n  Stillpoint is at ${url}\n  ${model.name} answers${because}.\n\n`);
 }
 
 await main().catch(refuse);

@@ -5,14 +5,17 @@ import type { SessionRecord, SessionRef, Store } from '../store/store.ts';
 export interface Caller {
   tenant: string;
   subject: string;
+  /** Whose turns share the slots of the model fairly with those of others, where the session does not say: a connection. */
+  client: string;
   /** Aborts when nobody waits for the answer any more. */
   signal: AbortSignal;
 }
 
 /** The caller of a server that asks nobody who they are. */
-export const anonymous = (signal: AbortSignal): Caller => ({
+export const anonymous = (client: string, signal: AbortSignal): Caller => ({
   tenant: 'default',
   subject: 'anonymous',
+  client,
   signal,
 });
 

@@ -3,8 +3,8 @@ import { randomBytes } from 'node:crypto';
 import type { Admission, SafetyLevel, SafetyNotice } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
-import { isUsable } from '../model/model.ts';
-import type { ModelState } from '../model/model.ts';
+import { nextSpeaker } from '../model/model.ts';
+import type { Speakers } from '../model/model.ts';
 import { reply } from '../safety/reply.ts';
 import { isRisk } from '../safety/levels.ts';
 import { screen } from '../safety/screen.ts';
@@ -17,6 +17,7 @@ import type {
   SessionRecord,
   Store,
   TurnPlan,
+  TurnRecord,
   TurnView,
 } from '../store/store.ts';
 import { guideLine } from '../therapy/guide.ts';
@@ -30,8 +31,6 @@ import { toCursor, toSession } from './wire.ts';
 
 /** Turns looked back at for the window of the screening and for what the guide said lately. */
 const LOOK_BACK = 8;
-/** A session that changes under every one of this many decisions is a bug. */
-const DECISIONS_MAX = 50;
 const DRAIN_RETRY_MS = 2_000;
 /** What the older service's field `self_harm_detected` tells of: harm to oneself, not every risk. */
 const selfHarm: ReadonlySet<SafetyLevel> = new Set<SafetyLevel>([
@@ -46,11 +45,11 @@ export interface AdmitParts {
   store: Store;
   turns: Turns;
   slots: Slots;
-  /** Null when no model is configured that needs a slot. */
-  modelState: () => ModelState | null;
+  speakers: Speakers;
   isDraining: () => boolean;
   node: string;
   leaseMs: number;
+  now: () => number;
   newId: () => string;
 }
 
@@ -59,6 +58,8 @@ export interface Words {
   userInput: string;
   inputId: string | null;
   interrupt: boolean;
+  /** The turn whose words these are, when it is to be run again. */
+  retryOf?: string;
 }
 
 const newEpoch = (): string => randomBytes(8).toString('hex');
@@ -81,6 +82,23 @@ export function freshSession(caller: Caller, sessionId: string): NewSession {
   };
 }
 
+/** A session that the next step makes, as it is before anything was said in it. */
+function newborn(fresh: NewSession, now: number): SessionRecord {
+  const at = { createdAt: now, lastInteractionAt: now };
+  const counts = { turnCount: 0, lastSeq: 0, lastTurn: 0, version: 0 };
+  return { ...fresh, ...at, ...counts, status: 'active', safety: { level: 'none', mode: 'normal' } };
+}
+
+/** @throws TURN_IN_PROGRESS · TURN_NOT_FOUND it is not the last turn, or did not fail and was not cancelled */
+function mustBeRetriable(turnId: string, last: TurnRecord | undefined): void {
+  const isLast = last?.turnId === turnId;
+  if (isLast && last.endedAt === null) throw new AppError('TURN_IN_PROGRESS');
+  if (isLast && (last.state === 'failed' || last.state === 'cancelled')) return;
+  throw new AppError('TURN_NOT_FOUND', {
+    message: 'Only the last turn can be retried, if it failed or was cancelled',
+  });
+}
+
 function mustFit(userInput: string): void {
   if (userInput.length <= USER_INPUT_MAX || Array.from(userInput).length <= USER_INPUT_MAX) return;
   throw new AppError('PAYLOAD_TOO_LARGE', {
@@ -95,34 +113,31 @@ interface Decision {
 
 /** A decision, and the session it was made from. */
 interface Considered extends Decision {
-  session: SessionRecord | undefined;
+  /** As it was found; undefined when there is none yet. */
+  found: SessionRecord | undefined;
+  /** As it is before this input: `found`, or a newborn one. */
+  session: SessionRecord;
+  last: TurnRecord | undefined;
 }
 
 /** What the rules make of an input in the light of its session. Pure. */
-function decide(
-  words: Words,
-  fresh: NewSession,
-  session: SessionRecord | undefined,
-  earlier: TurnView[],
-): Decision {
+function decide(words: Words, before: SessionRecord, earlier: TurnView[]): Decision {
   const recent = earlier.slice(-2).map(({ turn }) => turn.userInput);
-  const mode = session?.safety.mode ?? 'normal';
-  const screening = screen({ text: words.userInput, recent, mode });
-  const progress = session?.progress ?? fresh.progress;
+  const screening = screen({ text: words.userInput, recent, mode: before.safety.mode });
+  const { progress } = before;
   const isSelfHarm = selfHarm.has(screening.level) || screening.reasonCodes.includes(OVERDOSE);
   const line = guideLine({
     sessionId: words.sessionId,
-    n: (session?.lastTurn ?? 0) + 1,
+    n: before.lastTurn + 1,
     userInput: words.userInput,
     said: earlier.map(({ text }) => text),
     progress,
   });
-  const safety = reply(screening, session ?? fresh);
   const preprocessing = perceive(words.userInput, {
     selfHarm: { detected: isSelfHarm, phrases: isSelfHarm ? screening.phrases : [] },
   });
-  const plan: TurnPlan = { preprocessing, navigation: navigate(progress), progress, line, safety };
-  return { screening, plan };
+  const safety = reply(screening, before);
+  return { screening, plan: { preprocessing, navigation: navigate(progress), progress, line, safety } };
 }
 
 /** The entries of an admission: the input as it was taken, and with a risk where help is to be had. */
@@ -130,19 +145,19 @@ function firstEntries(
   turnId: string,
   words: Words,
   plan: TurnPlan,
-  session: SessionRecord | undefined,
+  before: SessionRecord,
   safety: SessionRecord['safety'],
 ): NewEntry[] {
   const { preprocessing, navigation } = plan;
-  const n = (session?.lastTurn ?? 0) + 1;
+  const n = before.lastTurn + 1;
   const started = { turn_id: turnId, n, user_input: words.userInput, preprocessing, navigation };
   const entries: NewEntry[] = [{ event: 'turn:started', data: started }];
   if (plan.safety) {
     const { level, resources } = plan.safety;
     entries.push({ event: 'safety:resources', data: { turn_id: turnId, level, resources } });
   }
-  if (session && session.safety.mode !== safety.mode) {
-    const { session_id: _, ...data } = toSession({ ...session, safety });
+  if (before.safety.mode !== safety.mode) {
+    const { session_id: _, ...data } = toSession({ ...before, safety });
     entries.push({ event: 'session:updated', data });
   }
   return entries;
@@ -165,48 +180,48 @@ export class Admissions {
     mustFit(words.userInput);
     const fresh = freshSession(caller, words.sessionId);
     try {
-      return await this.#admit(words, fresh);
+      return await this.#admit(words, fresh, caller.client);
     } catch (error) {
       const help = reply(screen({ text: words.userInput, recent: [], mode: 'normal' }), fresh);
       throw help ? withHelp(error, help) : error;
     }
   }
 
-  async #admit(words: Words, fresh: NewSession): Promise<Admission> {
+  async #admit(words: Words, fresh: NewSession, client: string): Promise<Admission> {
     let ticket: Ticket | null = null;
     try {
-      for (let tries = 0; tries < DECISIONS_MAX; tries++) {
+      for (;;) {
         const considered = await this.#consider(words, fresh);
-        const repeated = await this.#repeated(words, considered.session);
+        const repeated = await this.#repeated(words, considered.found);
         if (repeated) return repeated;
-        ticket ??= this.#reserve(words, considered);
+        if (words.retryOf !== undefined) mustBeRetriable(words.retryOf, considered.last);
+        ticket ??= this.#reserve(client, considered);
         const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered));
-        if (admitted.kind === 'stale') continue;
+        if (admitted.kind === 'stale') continue; // somebody else's step went through
         const held = admitted.kind === 'admitted' ? ticket : null;
         if (held) ticket = null;
         return this.#begin(admitted, held);
       }
-      throw new AppError('INTERNAL', { cause: new Error('the session changed under every decision') });
     } finally {
       ticket?.release();
     }
   }
 
   async #consider(words: Words, fresh: NewSession): Promise<Considered> {
-    const { store } = this.#parts;
-    const found = await store.session(fresh);
-    const session = found?.owner === fresh.owner ? found : undefined;
-    const earlier = session ? await store.turns(session, null, LOOK_BACK) : undefined;
-    return { session, ...decide(words, fresh, session, earlier ?? []) };
+    const { store, now } = this.#parts;
+    const known = await store.session(fresh);
+    const found = known?.owner === fresh.owner ? known : undefined;
+    const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
+    const session = found ?? newborn(fresh, now());
+    return { found, session, last: earlier.at(-1)?.turn, ...decide(words, session, earlier) };
   }
 
   /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */
-  #reserve(words: Words, { session, screening, plan }: Considered): Ticket | null {
-    const { slots, modelState, isDraining } = this.#parts;
+  #reserve(client: string, { session, screening, plan }: Considered): Ticket | null {
+    const { slots, speakers, isDraining } = this.#parts;
     if (isDraining() && !isRisk(screening.level)) throw draining();
-    const state = modelState();
-    if (plan.safety || !state || !isUsable(state)) return null;
-    return slots.reserve(session?.clientId ?? words.sessionId);
+    if (plan.safety || !nextSpeaker(speakers).needsSlot) return null;
+    return slots.reserve(session.clientId ?? client);
   }
 
   /** A repeat is answered even when nothing new is taken. */
@@ -218,14 +233,15 @@ export class Admissions {
     return toAdmission(session, view.turn, true);
   }
 
-  #request(words: Words, fresh: NewSession, { session, screening, plan }: Considered): AdmitRequest {
+  #request(words: Words, fresh: NewSession, considered: Considered): AdmitRequest {
     const { newId, node, leaseMs } = this.#parts;
-    const before = session?.safety ?? { level: 'none', mode: 'normal' };
-    const safety = screening.level === 'none' ? before : { level: screening.level, mode: screening.mode };
+    const { found, session, screening, plan } = considered;
+    const isCalm = screening.level === 'none';
+    const safety = isCalm ? session.safety : { level: screening.level, mode: screening.mode };
     const turnId = newId();
     return {
       session: fresh,
-      basis: session ? { epoch: session.epoch, version: session.version } : null,
+      basis: found ? { epoch: found.epoch, version: found.version } : null,
       turnId,
       inputId: words.inputId,
       userInput: words.userInput,
@@ -248,10 +264,11 @@ export class Admissions {
   }
 }
 
-/** [P-1] The one exception: when nothing can be stored, help goes with the refusal. */
+/** [P-1] The one exception: when nothing can be stored, or we fail, help goes with the refusal. */
 function withHelp(error: unknown, safety: SafetyNotice): unknown {
-  if (error instanceof AppError && error.code !== 'STORE_UNAVAILABLE') return error;
-  return new AppError('STORE_UNAVAILABLE', { safety, retryAfterMs: 1_000, cause: error });
+  if (!(error instanceof AppError)) return new AppError('INTERNAL', { safety, cause: error });
+  if (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'INTERNAL') return error;
+  return new AppError(error.code, { safety, retryAfterMs: 1_000, cause: error });
 }
 
 function toAdmission(

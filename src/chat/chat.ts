@@ -1,19 +1,18 @@
 import type { Handlers, Health, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
-import type { Store, TurnView } from '../store/store.ts';
+import type { SessionRecord, Store, TurnView } from '../store/store.ts';
 import type { Caller } from './access.ts';
 import { mustSession, refOf } from './access.ts';
 import { Admissions, draining, freshSession } from './admit.ts';
 import type { AdmitParts } from './admit.ts';
 import type { Follow } from './follow.ts';
-import { fromCursor, toCursor, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
+import { parseCursor, startOf, toCursor, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
 
 export interface ChatParts extends AdmitParts {
   follow: Follow;
   /** Aborts when the server goes down: whoever waits is answered. */
   closing: AbortSignal;
   health: () => Promise<Health>;
-  now: () => number;
 }
 
 /** Ended turns in a snapshot (docs/protocol.md section 3), and the default page of the history. */
@@ -102,9 +101,12 @@ function turnHandlers(parts: ChatParts): Some<'session:input' | 'turn:cancel' | 
     },
 
     'turn:retry': async (input, caller) => {
-      const userInput = await inputToRetry(store, input, caller);
-      const { session_id: sessionId, input_id: inputId } = input;
-      return admissions.admit({ sessionId, userInput, inputId: inputId ?? null, interrupt: false }, caller);
+      const { session_id: sessionId, turn_id: retryOf, input_id: inputId } = input;
+      const session = await mustSession(store, caller, sessionId);
+      const { turn } = await mustTurn(store, session, retryOf);
+      const { userInput } = turn;
+      const words = { sessionId, userInput, inputId: inputId ?? null, interrupt: false, retryOf };
+      return admissions.admit(words, caller);
     },
 
     'turn:get': async (input, caller) => {
@@ -182,8 +184,8 @@ async function join(
 ): Promise<Output<'session:join'>> {
   const session = await mustSession(store, caller, input.session_id);
   const cursor = input.after ?? '';
-  const seq = fromCursor(cursor, session.epoch);
-  if (seq !== undefined && seq <= session.lastSeq)
+  const at = parseCursor(cursor);
+  if (at?.epoch === session.epoch && at.seq <= session.lastSeq)
     return { session: toSession(session), mode: 'tail', cursor };
 
   const snapshot = await store.snapshot(session, PAGE);
@@ -205,9 +207,12 @@ async function poll(
 ): Promise<Output<'session:log'>> {
   const joined = await join(store, input, caller);
   if (joined.mode === 'snapshot') return joined;
-  const life = { ...refOf(caller, joined.session.session_id), epoch: joined.session.epoch };
-  const after = fromCursor(joined.cursor, life.epoch) ?? 0;
-  const signal = AbortSignal.any([AbortSignal.timeout((input.wait ?? 0) * 1000), caller.signal, closing]);
+  const { life, after } = startOf(refOf(caller, input.session_id), joined.cursor);
+  const signal = AbortSignal.any([
+    AbortSignal.timeout(Math.ceil((input.wait ?? 0) * 1000)),
+    caller.signal,
+    closing,
+  ]);
   const batch = await follow.next(life, after, signal);
   if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
   if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
@@ -215,29 +220,10 @@ async function poll(
   return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
 }
 
-async function mustTurn(
-  store: Store,
-  session: { tenant: string; sessionId: string },
-  turnId: string,
-): Promise<TurnView> {
+async function mustTurn(store: Store, session: SessionRecord, turnId: string): Promise<TurnView> {
   const view = await store.turn(session, turnId);
   if (!view) throw new AppError('TURN_NOT_FOUND');
   return view;
-}
-
-/** @throws TURN_NOT_FOUND it is not the last turn, or it did not fail and was not cancelled */
-async function inputToRetry(store: Store, input: Input<'turn:retry'>, caller: Caller): Promise<string> {
-  const session = await mustSession(store, caller, input.session_id);
-  const { turn } = await mustTurn(store, session, input.turn_id);
-  const repeated = input.input_id ? await store.turnOfInput(session, input.input_id) : undefined;
-  if (repeated) return turn.userInput;
-  if (turn.endedAt === null) throw new AppError('TURN_IN_PROGRESS');
-  const canRetry = turn.n === session.lastTurn && (turn.state === 'failed' || turn.state === 'cancelled');
-  if (!canRetry)
-    throw new AppError('TURN_NOT_FOUND', {
-      message: 'Only the last turn can be retried, if it failed or was cancelled',
-    });
-  return turn.userInput;
 }
 
 async function exportSession(

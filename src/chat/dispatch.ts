@@ -1,11 +1,11 @@
-// The one path every request takes: parse → authorise → limit → handle → shape the failure.
+// The one path every request takes: parse → handle → shape the failure. Limits will stand between the first two.
 import type { z } from 'zod';
 import { operations } from '../contract/operations.ts';
 import type { Failure, FaultDetail, Handlers, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
+import type { Log } from '../log.ts';
 import type { Caller } from './access.ts';
 import { findExcess } from './shape.ts';
-import type { Log } from './turn.ts';
 
 type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
 
@@ -57,11 +57,16 @@ function parse<N extends OperationName>(name: N, payload: unknown, origin: Origi
 
 export function createDispatch(handlers: Handlers<Caller>, log: Log): Dispatch {
   return async (name, payload, caller, origin = inBody) => {
+    const beganAt = performance.now();
+    const tell = (code: string) =>
+      log.debug({ operation: name, code, ms: Math.round(performance.now() - beganAt) }, 'answered');
     try {
       const value = await handlers[name](parse(name, payload, origin), caller);
+      tell('OK');
       return { ok: true, value };
     } catch (error) {
       const failure = toFailure(error);
+      tell(failure.code);
       if (failure.code === 'INTERNAL')
         log.error({ err: error, operation: name }, 'a request failed on our side');
       return { ok: false, failure, error };

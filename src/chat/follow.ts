@@ -46,10 +46,11 @@ type Gone = 'gone';
 /** Entries read at a time, and the most characters that one merged frame carries. */
 const READ_LIMIT = 500;
 const MERGE_CHARS = 65_536;
-/** A lost wake-up costs at most this. */
+/** A lost wake-up costs at most this; the sessions followed are looked at in turns, so that it is never much at once. */
 const RECHECK_MS = 1_000;
-/** `turn:status` comes again after this long without words. */
-const STATUS_MS = 10_000;
+const RECHECK_TURNS = 10;
+/** `turn:status` comes again after this long without words: every 10 s at the latest, recheck included. */
+const STATUS_MS = 9_000;
 
 /** The entry at `start`, with the tokens of its turn that follow it, up to the limit. Cuts fall between entries. [P-4] */
 function mergeFrom(entries: LogRecord[], start: number): { merged: LogRecord; next: number } | undefined {
@@ -91,13 +92,15 @@ class Feed {
   /** Looked at again by the recheck whatever its head is. */
   restless = false;
   followers = 0;
+  readonly number: number;
   readonly #store: Store;
   readonly #watch: Disposable;
   readonly #waiting = new Set<() => void>();
   readonly #batches = new Map<number, Promise<Batch | Gone>>();
 
-  constructor(store: Store, life: SessionLife) {
+  constructor(store: Store, life: SessionLife, number: number) {
     this.life = life;
+    this.number = number;
     this.#store = store;
     this.#watch = store.watch(life, () => this.wake());
   }
@@ -113,7 +116,9 @@ class Feed {
   read(after: number): Promise<Batch | Gone> {
     const known = this.#batches.get(after);
     if (known) return known;
-    const batch = this.#read(after);
+    const batch = this.#read(after).finally(() => {
+      if (this.#batches.get(after) === batch) this.#batches.delete(after);
+    });
     this.#batches.set(after, batch);
     return batch;
   }
@@ -169,8 +174,9 @@ class Pulse {
   #turnId = '';
   #phase = '';
   #position: number | null = null;
-  #at = 0;
+  #at = Number.NEGATIVE_INFINITY;
 
+  /** `now` is the store's clock; the interval is measured with one that never goes back. */
   next(life: SessionLife, live: TurnRecord | null, heard: boolean, now: number): Frame[] {
     if (!live) return [];
     const frames: Frame[] = [];
@@ -179,11 +185,12 @@ class Pulse {
     if (live.position !== null && (isNew || live.position !== this.#position)) {
       frames.push(new Frame('turn:queued', { ...ids, position: live.position }));
     }
-    if (heard) this.#at = now;
-    if (isNew || live.phase !== this.#phase || now - this.#at >= STATUS_MS) {
+    const at = performance.now();
+    if (heard) this.#at = at;
+    if (isNew || live.phase !== this.#phase || at - this.#at >= STATUS_MS) {
       const since_ms = Math.max(0, now - live.phaseAt);
       frames.push(new Frame('turn:status', { ...ids, phase: live.phase, since_ms }));
-      this.#at = now;
+      this.#at = at;
     }
     this.#turnId = live.turnId;
     this.#phase = live.phase;
@@ -197,11 +204,13 @@ export class Follow implements Disposable {
   readonly #now: () => number;
   readonly #feeds = new Map<string, Feed>();
   readonly #recheck: NodeJS.Timeout;
+  #opened = 0;
+  #lookedAt = 0;
 
   constructor(store: Store, now: () => number) {
     this.#store = store;
     this.#now = now;
-    this.#recheck = setInterval(() => void this.#lookAgain(), RECHECK_MS);
+    this.#recheck = setInterval(() => void this.#lookAgain(), RECHECK_MS / RECHECK_TURNS);
     this.#recheck.unref();
   }
 
@@ -260,7 +269,7 @@ export class Follow implements Disposable {
 
   #hold(life: SessionLife): Disposable & { feed: Feed } {
     const key = JSON.stringify([life.tenant, life.sessionId, life.epoch]);
-    const feed = this.#feeds.get(key) ?? new Feed(this.#store, life);
+    const feed = this.#feeds.get(key) ?? new Feed(this.#store, life, ++this.#opened);
     this.#feeds.set(key, feed);
     feed.followers += 1;
     return {
@@ -275,7 +284,8 @@ export class Follow implements Disposable {
   }
 
   async #lookAgain(): Promise<void> {
-    const feeds = [...this.#feeds.values()];
+    this.#lookedAt = (this.#lookedAt + 1) % RECHECK_TURNS;
+    const feeds = [...this.#feeds.values()].filter((feed) => feed.number % RECHECK_TURNS === this.#lookedAt);
     if (feeds.length === 0) return;
     const heads = await this.#store.heads(feeds.map((feed) => feed.life)).catch(() => undefined);
     feeds.forEach((feed, i) => {

@@ -7,13 +7,13 @@ const OVERLAP_MAX = 40;
 const RESTART_CHARS = 24;
 
 export type Joined =
-  /** Words to append; may be empty while the seam still has to see more. */
+  /** Words to append; may be empty while the joint still has to see more. */
   | { kind: 'more'; text: string }
   /** The model did not go on but began anew: drop what is shown and begin with `text`. */
   | { kind: 'restart'; text: string };
 
 /** Sees the output of a model from its first character on and settles after a few words how it joins. */
-export interface Seam {
+export interface Joint {
   push(text: string): Joined;
   /** The model said all it wanted; what was still held. */
   end(): Joined;
@@ -22,10 +22,10 @@ export interface Seam {
 const pass = (text: string): Joined => ({ kind: 'more', text });
 
 /** For one that says just what follows. */
-export const openSeam: Seam = { push: pass, end: () => pass('') };
+export const openJoint: Joint = { push: pass, end: () => pass('') };
 
 /** Nothing is shown yet: everything is new, but a reply does not begin with blanks, and one of nothing else is none. */
-export class FreshSeam implements Seam {
+export class FreshJoint implements Joint {
   #begun = false;
 
   push(text: string): Joined {
@@ -44,7 +44,7 @@ export class FreshSeam implements Seam {
  * is shown already is not said twice; an exact repeat of the last 12 to 40 characters is cut; a repeat of the
  * beginning of the reply means that the model ignored what was shown. Nothing is held that cannot be a repeat.
  */
-export class PrefillSeam implements Seam {
+export class PrefillJoint implements Joint {
   readonly #given: string;
   /** Tails of the given text that the output may repeat, longest first. */
   readonly #tails: string[];
@@ -107,7 +107,7 @@ const PROOF_CHARS = 48;
  * For a model of which it is not known whether it goes on: it is given less than what is shown, and has to repeat the
  * rest exactly. Anything else is a restart: the caller drops the output and asks again from the beginning.
  */
-export class ProofSeam implements Seam {
+export class ProofJoint implements Joint {
   /** What the model is given; undefined when too little is shown to prove anything. */
   readonly given: string | undefined;
   readonly #expected: string = '';
@@ -118,9 +118,11 @@ export class ProofSeam implements Seam {
     const half = Math.floor(shown.length / 2);
     const cut = shown.slice(0, Math.max(half, shown.length - PROOF_CHARS)).trimEnd();
     const given = cut.isWellFormed() ? cut : cut.slice(0, -1);
-    if (given === '' || shown.length - given.length < OVERLAP_MIN) return;
+    const expected = shown.slice(given.length);
+    // blanks prove nothing
+    if (given === '' || expected.trim().length < OVERLAP_MIN) return;
     this.given = given;
-    this.#expected = shown.slice(given.length);
+    this.#expected = expected;
   }
 
   push(text: string): Joined {

@@ -1,35 +1,23 @@
 // One turn, from its place in the queue to its end entry: queued → running → done | failed | cancelled.
 // Whoever owns the lease runs it; a turn taken over enters here like a new one, with the words that are there.
-import { setTimeout as sleep } from 'node:timers/promises';
 import type { Phase, SafetyMode, Source } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
-import { isUsable, ModelError } from '../model/model.ts';
-import type { Model, ModelMessage } from '../model/model.ts';
-import type { Lease, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
+import type { Log } from '../log.ts';
+import { ModelError, nextSpeaker } from '../model/model.ts';
+import type { Model, ModelMessage, Speakers } from '../model/model.ts';
+import type { Guard } from '../safety/guard.ts';
+import type { Lease, NewEntry, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
 import { Fenced, insist, Reply } from './reply.ts';
-import { FreshSeam, openSeam, PrefillSeam, ProofSeam } from './seam.ts';
-import type { Joined, Seam } from './seam.ts';
+import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from './joint.ts';
+import type { Joined, Joint } from './joint.ts';
+import { Patience } from './patience.ts';
 import type { Slots, Ticket } from './slots.ts';
-import { toTime } from './wire.ts';
-
-export interface Guard {
-  push(text: string): string;
-  end(): string;
-}
-
-export interface Log {
-  info(fields: object, message: string): void;
-  warn(fields: object, message: string): void;
-  error(fields: object, message: string): void;
-}
+import { toSession, toTime } from './wire.ts';
 
 export interface TurnParts {
   store: Store;
   slots: Slots;
-  /** Null with MODEL=guide. */
-  ollama: Model | null;
-  /** Null with MODEL=ollama. */
-  guide: Model | null;
+  speakers: Speakers;
   /** The messages a model is asked with; never later than a few ms. */
   ask: (session: SessionRecord, turn: TurnRecord, signal: AbortSignal) => Promise<ModelMessage[]>;
   guard: (mode: SafetyMode) => Guard;
@@ -41,12 +29,6 @@ export interface TurnParts {
 /** Model runs of one turn in all, and without one new word, before it is given up (REALTIME.md 5.8). */
 const ATTEMPTS_MAX = 10;
 const IDLE_ATTEMPTS_MAX = 3;
-/** How long a turn waits for a model that takes nothing: with words shown or with nobody to speak instead, and else. */
-const PATIENCE_MS = 600_000;
-const WORDS_PATIENCE_MS = 60_000;
-const GUIDE_PATIENCE_MS = 30_000;
-const BACKOFF_MIN_MS = 250;
-const BACKOFF_MAX_MS = 8_000;
 /** The name under which the fixed replies to a risk go. */
 const FIXED = 'fixed';
 
@@ -64,11 +46,10 @@ export class Turn {
   #ticket: Ticket | null;
   /** Whether a model run is counted already: one that was refused before it began is not counted again. */
   #begun = false;
-  #modelGaveUp = false;
+  #isModelLost = false;
   #prefixGiven = false;
   #prefillFailed = false;
-  #waitedMs = 0;
-  #backoffMs = BACKOFF_MIN_MS;
+  readonly #patience = new Patience();
   #firstTextAt: number | null;
 
   constructor(parts: TurnParts, session: SessionRecord, view: TurnView, ticket: Ticket | null) {
@@ -120,15 +101,13 @@ export class Turn {
     }
   }
 
-  /** Who shown words come from goes on; else the model, while there is one, and the guide when there is none. */
+  /** Who shown words come from goes on; before the first word, whoever is there. */
   #choose(): Model {
-    const { ollama, guide } = this.#parts;
-    const fallback = guide ?? ollama;
-    if (!fallback) throw new AppError('INTERNAL');
-    if (!ollama || !guide) return ollama ?? fallback;
-    if (this.reply.text !== '') return this.#record.source === 'guide' ? guide : ollama;
-    const gaveUp = this.#modelGaveUp || this.#record.idleAttempts >= IDLE_ATTEMPTS_MAX;
-    return !gaveUp && isUsable(ollama.state()) ? ollama : guide;
+    const { model, fallback } = this.#parts.speakers;
+    if (!fallback) return model;
+    if (this.reply.text !== '') return this.#record.source === fallback.source ? fallback : model;
+    const isLost = this.#isModelLost || this.#record.idleAttempts >= IDLE_ATTEMPTS_MAX;
+    return isLost ? fallback : nextSpeaker(this.#parts.speakers);
   }
 
   async #attempt(model: Model): Promise<void> {
@@ -138,7 +117,7 @@ export class Turn {
       await this.#start(model.source, model.name, this.#firstPhase(model));
     }
     this.#begun = true;
-    const { prefix, seam } = await this.#join(model, shown);
+    const { prefix, joint } = await this.#join(model, shown);
     this.#prefixGiven = prefix !== '';
     const signal = this.#stop.signal;
     const messages = await insist(() => this.#parts.ask(this.#session, this.#record, signal), signal);
@@ -150,35 +129,33 @@ export class Turn {
         this.#mark(shown === '' ? event.kind : 'recovering');
         continue;
       }
-      words = this.#say(seam.push(event.text), guard, words);
+      words = this.#say(joint.push(event.text), guard, words);
       await this.reply.room();
     }
-    this.#say(seam.end(), guard, words);
+    this.#say(joint.end(), guard, words);
     this.reply.push(guard.end());
     if (this.reply.text === '') throw new ModelError('interrupted', 'the model said nothing');
   }
 
   #firstPhase(model: Model): Phase {
     if (this.reply.text !== '') return 'recovering';
-    return model.source === 'guide' ? 'streaming' : 'prompt';
+    return model.needsSlot ? 'prompt' : 'streaming';
   }
 
   /** How the words to come join those that are shown; where they cannot, the reply begins anew. (REALTIME.md 5.8) */
-  async #join(model: Model, shown: string): Promise<{ prefix: string; seam: Seam }> {
-    if (shown === '') return { prefix: '', seam: new FreshSeam() };
-    if (model.source === 'guide' && this.#record.plan.line.startsWith(shown)) {
-      return { prefix: shown, seam: openSeam };
-    }
+  async #join(model: Model, shown: string): Promise<{ prefix: string; joint: Joint }> {
+    if (shown === '') return { prefix: '', joint: new FreshJoint() };
     const state = model.state();
     if (state.phase === 'unavailable') throw new ModelError('unreachable', state.reason);
-    const prefill =
-      this.#prefillFailed || model.source === 'guide' ? 'no' : await model.prefill(this.#stop.signal);
+    const prefill = this.#prefillFailed ? 'no' : await model.prefill(this.#stop.signal);
     this.#stop.signal.throwIfAborted();
-    if (prefill === 'yes') return { prefix: shown, seam: new PrefillSeam(shown) };
-    const proof = new ProofSeam(shown);
-    if (prefill === 'unknown' && proof.given !== undefined) return { prefix: proof.given, seam: proof };
+    const isLine = prefill === 'line' && this.#record.plan.line.startsWith(shown);
+    if (isLine) return { prefix: shown, joint: openJoint };
+    if (prefill === 'yes') return { prefix: shown, joint: new PrefillJoint(shown) };
+    const proof = new ProofJoint(shown);
+    if (prefill === 'unknown' && proof.given !== undefined) return { prefix: proof.given, joint: proof };
     this.reply.reset('', 'begun_anew');
-    return { prefix: '', seam: new FreshSeam() };
+    return { prefix: '', joint: new FreshJoint() };
   }
 
   /** Hands words on through the output guard; answers whether any of this attempt were said by now. */
@@ -191,8 +168,7 @@ export class Turn {
     if (text === '') return before;
     if (!before) this.#mark('streaming');
     this.#firstTextAt ??= this.#parts.now();
-    this.#waitedMs = 0;
-    this.#backoffMs = BACKOFF_MIN_MS;
+    this.#patience.renew();
     this.reply.push(text);
     return true;
   }
@@ -203,9 +179,11 @@ export class Turn {
     this.#begun = nothingBegun;
     const { turnId } = this.lease;
     this.#parts.log.warn({ turnId, fault: fault.fault, reason: fault.message }, 'model fault');
-    const guideCan = this.#parts.guide !== null && model.source !== 'guide' && this.reply.text === '';
-    if (guideCan && this.#modelIsLost(fault)) {
-      this.#modelGaveUp = true;
+    const { fallback } = this.#parts.speakers;
+    const wordsShown = this.reply.text !== '';
+    const otherCan = fallback !== null && model !== fallback && !wordsShown;
+    if (otherCan && this.#patience.isLost(fault.fault, this.#record.idleAttempts)) {
+      this.#isModelLost = true;
       this.#begun = false;
       return;
     }
@@ -214,28 +192,13 @@ export class Turn {
       this.#prefillFailed = true;
       return;
     }
-    const patienceMs = this.reply.text === '' ? PATIENCE_MS : WORDS_PATIENCE_MS;
-    if (nothingBegun && this.#waitedMs >= patienceMs) throw fault;
-    if (this.reply.text !== '') this.#mark('recovering');
-    await this.#wait();
-  }
-
-  /** Whether, with no word said yet, the guide should speak instead. */
-  #modelIsLost(fault: ModelError): boolean {
-    if (fault.fault === 'busy') return this.#waitedMs >= GUIDE_PATIENCE_MS;
-    if (fault.fault === 'unreachable') return this.#waitedMs > 0;
-    if (fault.fault === 'interrupted') return this.#record.idleAttempts > 1;
-    return true;
-  }
-
-  async #wait(): Promise<void> {
-    await sleep(this.#backoffMs, undefined, { signal: this.#stop.signal });
-    this.#waitedMs += this.#backoffMs;
-    this.#backoffMs = Math.min(BACKOFF_MAX_MS, this.#backoffMs * 2);
+    if (nothingBegun && this.#patience.isOver(wordsShown)) throw fault;
+    if (wordsShown) this.#mark('recovering');
+    await this.#patience.wait(this.#stop.signal);
   }
 
   async #takeSlot(model: Model): Promise<void> {
-    if (model.source !== 'ollama') {
+    if (!model.needsSlot) {
       this.#ticket?.release();
       this.#ticket = null;
       return;
@@ -267,7 +230,7 @@ export class Turn {
     const begun = await insist(() => store.start(this.lease, { source, model, phase }), this.#stop.signal);
     if (begun === 'fenced') throw new Fenced();
     this.#record = begun;
-    const isIdle = source === 'ollama' && begun.idleAttempts > IDLE_ATTEMPTS_MAX;
+    const isIdle = source === this.#parts.speakers.model.source && begun.idleAttempts > IDLE_ATTEMPTS_MAX;
     if (isIdle || begun.attempts > ATTEMPTS_MAX) throw new Exhausted();
   }
 
@@ -303,17 +266,30 @@ export class Turn {
     await this.#end('done', { event: 'therapist:done', data: done });
   }
 
-  async #end(
-    state: 'done' | 'failed',
-    entry: Parameters<Store['finish']>[1]['entries'][number],
-  ): Promise<void> {
+  async #end(state: 'done' | 'failed', entry: NewEntry): Promise<void> {
     const { progress } = this.#record.plan;
-    const status = progress.completion_criteria.ready_for_stage_2 ? 'completed' : this.#session.status;
-    const request = { state, entries: [entry], progress: state === 'done' ? progress : null, status };
+    const isDone = state === 'done';
+    const completes = isDone && progress.completion_criteria.ready_for_stage_2;
+    const entries = completes && this.#session.status === 'active' ? [entry, this.#completed()] : [entry];
+    const request = { state, entries, progress: isDone ? progress : null, completes };
     const { store } = this.#parts;
     // one that was stored though its answer was lost is fenced when it is sent again: the turn is over
     const ended = await insist(() => store.finish(this.lease, request), this.#stop.signal);
     if (ended === 'fenced') throw new Fenced();
+    const { turnId, source, attempts, startedAt } = this.#record;
+    const ms = this.#parts.now() - startedAt;
+    this.#parts.log.info(
+      { turnId, state, source, attempts, chars: this.reply.text.length, ms },
+      'turn ended',
+    );
+  }
+
+  /** The session changes its status with this turn. */
+  #completed(): NewEntry {
+    const turnCount = this.#session.turnCount + 1;
+    const session = { ...this.#session, turnCount, progress: this.#record.plan.progress };
+    const { session_id: _, ...data } = toSession({ ...session, status: 'completed' });
+    return { event: 'session:updated', data };
   }
 
   /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */

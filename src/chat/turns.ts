@@ -15,16 +15,22 @@ export class Turns implements AsyncDisposable {
   readonly #store: Store;
   readonly #node: string;
   readonly #live = new Map<string, Turn>();
-  readonly #timer: NodeJS.Timeout;
-  #tending: Promise<void> = Promise.resolve();
+  #timer: NodeJS.Timeout | undefined;
+  #tending: Promise<void> | undefined;
   #closing = false;
+  #closed = false;
 
   constructor(parts: TurnParts, node: string) {
     this.#parts = parts;
     this.#store = parts.store;
     this.#node = node;
-    this.#timer = setInterval(() => this.#tend(), parts.leaseMs / 4);
+  }
+
+  /** Takes over what is left unfinished, and from then on looks for it. */
+  async start(): Promise<number> {
+    this.#timer = setInterval(() => this.#tend(), this.#parts.leaseMs / 4);
     this.#timer.unref();
+    return this.takeOver();
   }
 
   /** Turns running or waiting here now. */
@@ -32,7 +38,12 @@ export class Turns implements AsyncDisposable {
     return this.#live.size;
   }
 
+  /** Once closed, the turn is left to the next owner. */
   begin(session: SessionRecord, view: TurnView, ticket: Ticket | null): void {
+    if (this.#closed) {
+      ticket?.release();
+      return;
+    }
     this.abort(view.turn.turnId); // an earlier owner here, if it was us
     const turn = new Turn(this.#parts, session, view, ticket);
     this.#live.set(turn.lease.turnId, turn);
@@ -64,7 +75,9 @@ export class Turns implements AsyncDisposable {
   }
 
   #tend(): void {
-    this.#tending = this.#tending.then(() => this.#renewAndTake());
+    this.#tending ??= this.#renewAndTake().finally(() => {
+      this.#tending = undefined;
+    });
   }
 
   /** Own leases first, so that a stalled process does not take its own turns. */
@@ -112,6 +125,6 @@ export class Turns implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
     await this.drain(0);
-    await this.#tending;
+    this.#closed = true;
   }
 }

@@ -1,15 +1,28 @@
 // Records of the store as the wire names them: snake_case begins here.
 import type { Session, Turn, TherapistResponse } from '../contract/types.ts';
-import type { LogRecord, SessionLife, SessionRecord, TurnView } from '../store/store.ts';
+import type {
+  ListedSession,
+  LogRecord,
+  SessionLife,
+  SessionRecord,
+  SessionRef,
+  TurnView,
+} from '../store/store.ts';
 
 export const toTime = (at: number): string => new Date(at).toISOString();
 
 export const toCursor = (life: { epoch: string }, seq: number): string => `${life.epoch}.${seq}`;
 
-/** The number in a cursor of this epoch, or undefined for any other string. */
-export function fromCursor(cursor: string, epoch: string): number | undefined {
-  const number = cursor.startsWith(`${epoch}.`) ? cursor.slice(epoch.length + 1) : '';
-  return /^(0|[1-9]\d{0,14})$/.test(number) ? Number(number) : undefined;
+/** What a cursor says, or undefined for any other string. */
+export function parseCursor(cursor: string): { epoch: string; seq: number } | undefined {
+  const [, epoch, seq] = /^(.+)\.(0|[1-9]\d{0,14})$/s.exec(cursor) ?? [];
+  return epoch === undefined ? undefined : { epoch, seq: Number(seq) };
+}
+
+/** Where a cursor that the server itself gave lies. */
+export function startOf(ref: SessionRef, cursor: string): { life: SessionLife; after: number } {
+  const { epoch = '', seq = 0 } = parseCursor(cursor) ?? {};
+  return { life: { tenant: ref.tenant, sessionId: ref.sessionId, epoch }, after: seq };
 }
 
 export function toSession(record: SessionRecord): Session {
@@ -32,17 +45,15 @@ export function toSession(record: SessionRecord): Session {
 }
 
 /** A session as lists show it. */
-export function toListed(record: SessionRecord, storage: string) {
-  const { session_id, client_id, status, created_at, last_interaction, turn_count, current_substate } =
-    toSession(record);
+export function toListed(record: ListedSession, storage: string) {
   return {
-    session_id,
-    client_id,
-    status,
-    created_at,
-    last_interaction,
-    turn_count,
-    current_substate,
+    session_id: record.sessionId,
+    client_id: record.clientId,
+    status: record.status,
+    created_at: toTime(record.createdAt),
+    last_interaction: toTime(record.lastInteractionAt),
+    turn_count: record.turnCount,
+    current_substate: record.progress.current_substate,
     storage,
   };
 }

@@ -38,6 +38,9 @@ const start = `SwaggerUIBundle({
 
 type Serve = (response: Response) => void;
 
+/** Swagger's page styles itself inline. */
+const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+
 /** Serves `/openapi.json`, `/asyncapi.json` and the page at `/docs`. @throws METHOD_NOT_ALLOWED on other methods. */
 export function mountDocs(app: Express, documents: { openapi: object; asyncapi: object }): void {
   const text =
@@ -52,7 +55,9 @@ export function mountDocs(app: Express, documents: { openapi: object; asyncapi: 
 
   mount(app, '/openapi.json', text('json', JSON.stringify(documents.openapi)));
   mount(app, '/asyncapi.json', text('json', JSON.stringify(documents.asyncapi)));
-  mount(app, '/docs', text('html', page));
+  mount(app, '/docs', (response) => {
+    response.set('Content-Security-Policy', policy).type('html').send(page);
+  });
   mount(app, '/docs/start.js', text('js', start));
   for (const name of assets) mount(app, `/docs/${name}`, asset(name));
 }

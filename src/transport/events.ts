@@ -1,17 +1,18 @@
-// Follow → SSE. The Socket.IO side is in socket.ts, the long poll is an operation of its own.
+// Follow → SSE. The Socket.IO side is in socket-follows.ts, the long poll is an operation of its own.
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
 import type { Frame, Sink } from '../chat/follow.ts';
 
 /** A comment keeps proxies from dropping a quiet stream (they do at 60 s). */
 const HEARTBEAT_MS = 15_000;
-/** A client that takes nothing for this long is let go; it resumes from its cursor. */
-const STALLED_MS = 60_000;
+/** A client that takes nothing for so many heartbeats is let go; it resumes from its cursor. */
+const STALLED_BEATS = 4;
 
 /** One response as a stream of server-sent events; a sink of a follower. */
 export class EventStream implements Sink {
   readonly #res: Response;
   readonly #closed = new AbortController();
+  #stalledBeats = 0;
 
   constructor(req: Request, res: Response) {
     this.#res = res;
@@ -38,7 +39,16 @@ export class EventStream implements Sink {
     this.#write(': \n\n');
   }
 
+  /** A comment, or one beat more for a client that takes nothing. */
+  beat(): void {
+    this.#stalledBeats = this.#res.writableNeedDrain ? this.#stalledBeats + 1 : 0;
+    if (this.#stalledBeats >= STALLED_BEATS) this.#res.destroy();
+    else if (this.#stalledBeats === 0) this.comment();
+  }
+
+  /** What is not logged is left out for a client that takes nothing: it would only pile up. */
   push(frame: Frame): void {
+    if (frame.cursor === null && this.#res.writableNeedDrain) return;
     const id = frame.cursor === null ? '' : `id: ${frame.cursor}\n`;
     this.#write(`event: ${frame.event}\n${id}data: ${frame.json}\n\n`);
   }
@@ -49,15 +59,11 @@ export class EventStream implements Sink {
 
   ready(signal: AbortSignal): Promise<void> | undefined {
     if (!this.#res.writableNeedDrain) return undefined;
-    const patience = AbortSignal.any([signal, this.closed, AbortSignal.timeout(STALLED_MS)]);
-    return once(this.#res, 'drain', { signal: patience }).then(
+    const drained = once(this.#res, 'drain', { signal: AbortSignal.any([signal, this.closed]) });
+    return drained.then(
       () => undefined,
-      () => this.#letGo(signal),
+      () => undefined,
     );
-  }
-
-  #letGo(signal: AbortSignal): void {
-    if (!signal.aborted && !this.closed.aborted) this.#res.destroy();
   }
 
   /** Ends the stream; with `retryMs` an `EventSource` comes back after that time. */
@@ -79,13 +85,9 @@ export class EventStreams implements Disposable {
 
   constructor() {
     this.#heartbeat = setInterval(() => {
-      for (const stream of this.#open) stream.comment();
+      for (const stream of this.#open) stream.beat();
     }, HEARTBEAT_MS);
     this.#heartbeat.unref();
-  }
-
-  get size(): number {
-    return this.#open.size;
   }
 
   open(req: Request, res: Response): EventStream {

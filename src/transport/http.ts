@@ -144,6 +144,20 @@ export function goneSignal(res: Response): AbortSignal {
   return gone.signal;
 }
 
+/** No route is left. [R-2] @throws NOT_FOUND · MALFORMED_JSON the path cannot be decoded */
+export const notFound: RequestHandler = (req, res) => {
+  if (req.method === 'OPTIONS' && req.url === '*') {
+    res.status(204).set('Allow', METHODS).end();
+    return;
+  }
+  try {
+    decodeURIComponent(req.path);
+  } catch (cause) {
+    throw new AppError('MALFORMED_JSON', { message: 'The path cannot be decoded', cause });
+  }
+  throw new AppError('NOT_FOUND');
+};
+
 /** Express' last handler: shapes whatever came up on the way. */
 export function lastResort(log: (error: unknown) => void) {
   return (error: unknown, _req: Request, res: Response, _next: NextFunction): void => {

@@ -1,16 +1,15 @@
 // REST: a loop over the table of operations. What an answer looks like is decided by its route's `reply`.
 import type { Express, Request, RequestHandler, Response } from 'express';
-import { anonymous } from '../chat/access.ts';
+import { anonymous, refOf } from '../chat/access.ts';
 import type { Caller } from '../chat/access.ts';
 import type { Dispatch, Origin } from '../chat/dispatch.ts';
 import { Frame } from '../chat/follow.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
-import { fromCursor } from '../chat/wire.ts';
+import { startOf } from '../chat/wire.ts';
 import { operations } from '../contract/operations.ts';
 import type { Operation } from '../contract/operations.ts';
 import type { Admission, Failure, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
-import type { SessionLife } from '../store/store.ts';
 import type { EventStreams } from './events.ts';
 import { goneSignal, jsonBody } from './http.ts';
 
@@ -63,7 +62,7 @@ function readInput({ route, req }: Call): { payload: unknown; origin: Origin } {
   const key = req.get('Idempotency-Key');
   if (key !== undefined && route.reply === 'turn') payload['input_id'] = key;
   const lastEventId = req.get('Last-Event-ID');
-  if (lastEventId !== undefined && route.reply === 'stream') payload['after'] = lastEventId;
+  if (lastEventId && route.reply === 'stream') payload['after'] = lastEventId;
   Object.assign(payload, params);
   const origin: Origin = (field) => {
     if (field in params) return 'path';
@@ -83,11 +82,6 @@ async function run<N extends OperationName>(
   if (!result.ok) throw result.error instanceof AppError ? result.error : new AppError('INTERNAL');
   const isNamed = typeof payload === 'object' && payload !== null && 'session_id' in payload;
   return { value: result.value, sessionId: isNamed ? String(payload.session_id) : '' };
-}
-
-function lifeOf(caller: Caller, sessionId: string, cursor: string): { life: SessionLife; after: number } {
-  const epoch = cursor.slice(0, cursor.lastIndexOf('.'));
-  return { life: { tenant: caller.tenant, sessionId, epoch }, after: fromCursor(cursor, epoch) ?? 0 };
 }
 
 class Rest {
@@ -117,7 +111,7 @@ class Rest {
     const { value: joined, sessionId } = await run(this.#parts.dispatch, 'session:events', call);
     const stream = this.#parts.streams.open(call.req, call.res);
     if (joined.mode === 'snapshot') stream.snapshot(joined.cursor, joined);
-    const { life, after } = lifeOf(call.caller, sessionId, joined.cursor);
+    const { life, after } = startOf(refOf(call.caller, sessionId), joined.cursor);
     const end = await this.#parts.follow.run(life, after, stream, stream.closed);
     if (end !== 'gone') return;
     stream.push(new Frame('session:deleted', { session_id: sessionId, epoch: life.epoch }));
@@ -142,7 +136,7 @@ class Rest {
 
   async #streamTurn(call: Call, sessionId: string, admission: Admission): Promise<void> {
     const stream = this.#parts.streams.open(call.req, call.res);
-    const { life, after } = lifeOf(call.caller, sessionId, admission.cursor);
+    const { life, after } = startOf(refOf(call.caller, sessionId), admission.cursor);
     const over = new AbortController();
     const sink: Sink = {
       push: (frame) => {
@@ -164,7 +158,7 @@ class Rest {
 
   async #wholeTurn(call: Call, sessionId: string, admission: Admission): Promise<object> {
     const { follow, closing } = this.#parts;
-    const { life, after } = lifeOf(call.caller, sessionId, admission.cursor);
+    const { life, after } = startOf(refOf(call.caller, sessionId), admission.cursor);
     const signal = AbortSignal.any([call.caller.signal, closing]);
     for (let seq = after; ;) {
       const batch = await follow.next(life, seq, signal);
@@ -199,7 +193,7 @@ export function mountRest(app: Express, parts: RestParts): void {
   for (const [name, row] of Object.entries(operations) as [OperationName, Operation][]) {
     for (const route of row.rest) {
       const handler: RequestHandler = async (req, res) => {
-        const caller = anonymous(goneSignal(res));
+        const caller = anonymous(req.socket.remoteAddress ?? '', goneSignal(res));
         await rest.answer({ name, route, req, res, caller });
       };
       const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];

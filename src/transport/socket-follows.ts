@@ -2,15 +2,15 @@
 import type { Server, Socket } from 'socket.io';
 import { Frame } from '../chat/follow.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
-import { fromCursor } from '../chat/wire.ts';
-import type { SessionRef } from '../store/store.ts';
+import { startOf } from '../chat/wire.ts';
+import type { SessionLife, SessionRef } from '../store/store.ts';
 
 /** Sessions one socket may follow at once. */
 const FOLLOWS_MAX = 200;
 /** Packets that may wait in a connection; beyond that its followers wait and merge. */
 const WAITING_PACKETS = 16;
-/** For a client that says what it has applied: frames sent ahead of that, and how long it is waited for. */
-const WINDOW_FRAMES = 64;
+/** For a client that says what it has applied: entries sent ahead of that, and how long it is waited for. */
+const WINDOW_ENTRIES = 64;
 const WINDOW_WAIT_MS = 1_000;
 
 /**
@@ -50,7 +50,6 @@ class SocketSink implements Sink {
   sent: number;
   readonly #socket: Socket;
   readonly #outbox: Outbox;
-  #ahead: number[] = [];
   #applied = -1;
   #resume: () => void = () => {};
 
@@ -66,17 +65,13 @@ class SocketSink implements Sink {
 
   push(frame: Frame): void {
     this.#outbox.push(frame, this);
-    if (frame.cursor === null) return;
-    const seq = Number(frame.data['seq']);
-    this.sent = Math.max(this.sent, seq);
-    if (this.#applied >= 0) this.#ahead.push(seq);
+    if (frame.cursor !== null) this.sent = Math.max(this.sent, Number(frame.data['seq']));
   }
 
   /** What the client has applied; from the first word of it on, it is sent no more than a window ahead. */
   received(seq: number): void {
-    if (seq < this.#applied) return;
+    if (seq < this.#applied || seq > this.sent) return;
     this.#applied = seq;
-    this.#ahead = this.#ahead.filter((sent) => sent > seq);
     this.#resume();
   }
 
@@ -84,7 +79,8 @@ class SocketSink implements Sink {
     // private in the types; `ws.bufferedAmount` stays low while this grows without bound (REALTIME.md 5.2)
     const { writeBuffer } = this.#socket.conn as unknown as { writeBuffer: unknown[] };
     if (writeBuffer.length > WAITING_PACKETS) return this.#until('drain', signal);
-    return this.#ahead.length > WINDOW_FRAMES ? this.#until('received', signal) : undefined;
+    const isAhead = this.#applied >= 0 && this.sent - this.#applied > WINDOW_ENTRIES;
+    return isAhead ? this.#until('received', signal) : undefined;
   }
 
   #until(what: 'drain' | 'received', signal: AbortSignal): Promise<void> {
@@ -115,13 +111,15 @@ export class SocketFollows {
   readonly #socket: Socket;
   readonly #follow: Follow;
   readonly #outbox: Outbox;
+  readonly #onFault: (error: unknown) => void;
   readonly #bySession = new Map<string, Following>();
   #reserved = 0;
 
-  constructor(socket: Socket, follow: Follow, outbox: Outbox) {
+  constructor(socket: Socket, follow: Follow, outbox: Outbox, onFault: (error: unknown) => void) {
     this.#socket = socket;
     this.#follow = follow;
     this.#outbox = outbox;
+    this.#onFault = onFault;
     // every follower may wait for the connection to drain
     socket.conn.setMaxListeners(2 * FOLLOWS_MAX);
   }
@@ -143,28 +141,29 @@ export class SocketFollows {
    * to its own end and says so.
    */
   follow(ref: SessionRef, cursor: string): void {
-    const epoch = cursor.slice(0, cursor.lastIndexOf('.'));
+    const { life, after } = startOf(ref, cursor);
+    const { epoch } = life;
     const known = this.#bySession.get(ref.sessionId);
     const before = known?.epoch === epoch ? known.sink : undefined;
     if (before && !before.isStopped) return;
     const sink = new SocketSink(this.#socket, this.#outbox, before?.sent ?? 0);
     const mine: Following = { epoch, sink, stop: new AbortController() };
     this.#bySession.set(ref.sessionId, mine);
-    void this.#run(ref, fromCursor(cursor, epoch) ?? 0, mine);
+    void this.#run(life, after, mine);
   }
 
-  async #run(ref: SessionRef, after: number, mine: Following): Promise<void> {
-    const { epoch } = mine;
+  async #run(life: SessionLife, after: number, mine: Following): Promise<void> {
+    const { sink, stop } = mine;
+    const { sessionId, epoch } = life;
     try {
-      const { sink, stop } = mine;
-      const end = await this.#follow.run({ ...ref, epoch }, after, sink, stop.signal, sink.sent);
-      if (end === 'gone') mine.sink.push(new Frame('session:deleted', { session_id: ref.sessionId, epoch }));
+      const end = await this.#follow.run(life, after, sink, stop.signal, sink.sent);
+      if (end === 'gone') sink.push(new Frame('session:deleted', { session_id: sessionId, epoch }));
     } catch (error) {
       // a follower that cannot go on must not fall silent: the client comes back with its cursor
+      this.#onFault(error);
       this.#socket.conn.close();
-      throw error;
     } finally {
-      if (this.#bySession.get(ref.sessionId) === mine) this.#bySession.delete(ref.sessionId);
+      if (this.#bySession.get(sessionId) === mine) this.#bySession.delete(sessionId);
     }
   }
 

@@ -17,6 +17,8 @@ export interface SocketParts {
   dispatch: Dispatch;
   follow: Follow;
   allowedOrigins: ReadonlySet<string>;
+  /** Told what should not have been thrown. */
+  onFault: (error: unknown) => void;
 }
 
 /** A message over this closes the connection (docs/protocol.md section 4). */
@@ -58,14 +60,16 @@ class Connection {
   readonly #dispatch: Dispatch;
   readonly #follows: SocketFollows;
   readonly #caller: Caller;
+  readonly #onFault: (error: unknown) => void;
   readonly #queues = new Map<string, Promise<void>>();
 
   constructor(socket: Socket, parts: SocketParts, outbox: Outbox) {
     this.#socket = socket;
     this.#dispatch = parts.dispatch;
-    this.#follows = new SocketFollows(socket, parts.follow, outbox);
+    this.#follows = new SocketFollows(socket, parts.follow, outbox, parts.onFault);
+    this.#onFault = parts.onFault;
     const gone = new AbortController();
-    this.#caller = anonymous(gone.signal);
+    this.#caller = anonymous(socket.id, gone.signal);
     socket.onAny((event: unknown, ...args: unknown[]) => this.#receive(event, args));
     // a client may send an event of this name; without a listener it would be thrown
     socket.on('error', () => {});
@@ -95,9 +99,12 @@ class Connection {
 
   #inOrder(sessionId: string, task: () => Promise<void>): void {
     const before = this.#queues.get(sessionId) ?? Promise.resolve();
-    const mine = before.then(task).finally(() => {
-      if (this.#queues.get(sessionId) === mine) this.#queues.delete(sessionId);
-    });
+    const mine = before
+      .then(task)
+      .catch(this.#onFault)
+      .finally(() => {
+        if (this.#queues.get(sessionId) === mine) this.#queues.delete(sessionId);
+      });
     this.#queues.set(sessionId, mine);
   }
 

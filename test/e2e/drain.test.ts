@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Client } from '../support/fold.ts';
+import { openSocketIo } from '../support/raw-websocket.ts';
 import { pathOf } from '../support/rest.ts';
 import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
@@ -124,4 +125,13 @@ test('a second SIGTERM ends it at once, and the turn goes on after the next star
 
   expect(exit).toEqual({ code: 1, signal: null });
   expect(await client.ended(admission.turn_id)).toMatchObject({ state: 'done', text: long });
+});
+
+test('SIGTERM ends with code 0 though a client does not answer the goodbye', async () => {
+  await using scene = await openScene();
+  using _mute = await openSocketIo(Number(new URL(scene.url).port));
+
+  const exit = await scene.kill('SIGTERM');
+
+  expect(exit).toEqual({ code: 0, signal: null });
 });

@@ -11,14 +11,13 @@ export interface TestApp extends AsyncDisposable {
   drain(ms: number): Promise<void>;
 }
 
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
+export const silent = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** The application in this process, on a free loopback port: a store in memory and the built-in guide, unless told. */
 export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> {
   const all: AppParts = {
     store: parts.store ?? (await openSqlite({ directory: ':memory:' })),
-    ollama: null,
-    guide: createGuide({ wordMs: 0 }),
+    speakers: { model: createGuide({ wordMs: 0 }), fallback: null },
     retrieval: noRetrieval,
     slots: { size: 2, maxWaiting: 100 },
     leaseMs: 8_000,

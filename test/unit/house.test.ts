@@ -27,13 +27,18 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ['src/store/', /^src\/(contract|store)\/|^src\/errors\.ts/],
   ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts/],
   ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
-  ['src/chat/', new RegExp(`^src/(contract|chat|therapy|safety)/|^src/errors\\.ts|^(${seams.join('|')})$`)],
+  [
+    'src/chat/',
+    new RegExp(`^src/(contract|chat|therapy|safety)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`),
+  ],
   ['src/transport/', new RegExp(`^src/(contract|chat|transport)/|^src/errors\\.ts|^(${seams.join('|')})$`)],
   [
     'src/app.ts',
-    new RegExp(`^src/(contract|chat|transport|safety)/|^src/errors\\.ts|^(${seams.join('|')})$`),
+    new RegExp(`^src/(contract|chat|transport|safety|ops)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`),
   ],
+  ['src/ops/', new RegExp(`^src/(contract|ops)/|^(${seams.join('|')})$`)],
   ['src/errors.ts', /^src\/contract\//],
+  ['src/log.ts', /^$/],
   ['src/config.ts', /^$/],
   ['src/main.ts', /./],
 ];

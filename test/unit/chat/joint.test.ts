@@ -1,14 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { FreshSeam, openSeam, PrefillSeam, ProofSeam } from '../../../src/chat/seam.ts';
-import type { Seam } from '../../../src/chat/seam.ts';
+import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from '../../../src/chat/joint.ts';
+import type { Joint } from '../../../src/chat/joint.ts';
 
 const shown = 'Let us stay with that for a moment. Where in your body do you feel it ';
 
-/** What a follower ends with: what was shown, and what the seam lets through. */
-function joined(seam: Seam, before: string, pieces: string[]): string {
+/** What a follower ends with: what was shown, and what the joint lets through. */
+function joined(joint: Joint, before: string, pieces: string[]): string {
   let text = before;
-  for (const result of [...pieces.map((piece) => seam.push(piece)), seam.end()]) {
+  for (const result of [...pieces.map((piece) => joint.push(piece)), joint.end()]) {
     text = result.kind === 'restart' ? result.text : text + result.text;
   }
   return text;
@@ -28,17 +28,17 @@ function cut(text: string, sizes: number[]): string[] {
 const anyCut = fc.array(fc.integer({ min: 1, max: 60 }), { minLength: 1, maxLength: 8 });
 
 test('lets everything through that just follows', () => {
-  expect(joined(openSeam, '', [' a ', 'b'])).toBe(' a b');
+  expect(joined(openJoint, '', [' a ', 'b'])).toBe(' a b');
 });
 
 test('lets everything through but blanks before the first word when nothing is shown yet', () => {
-  expect(joined(new FreshSeam(), '', [' \n', ' a', ' ', 'b '])).toBe('a b ');
+  expect(joined(new FreshJoint(), '', [' \n', ' a', ' ', 'b '])).toBe('a b ');
 });
 
 test.each(['Yes', 'So we begin', 'So we begin with this'])(
   'begins anew when a model says %j again and goes on behind it',
   (before) => {
-    expect(joined(new PrefillSeam(before), before, [before, ' and more'])).toBe(`${before} and more`);
+    expect(joined(new PrefillJoint(before), before, [before, ' and more'])).toBe(`${before} and more`);
   },
 );
 
@@ -53,29 +53,29 @@ describe('a model that is known to go on', () => {
   ])('%s', (_, output, expected) => {
     fc.assert(
       fc.property(anyCut, (sizes) => {
-        expect(joined(new PrefillSeam(shown), shown, cut(output, sizes))).toBe(expected);
+        expect(joined(new PrefillJoint(shown), shown, cut(output, sizes))).toBe(expected);
       }),
     );
   });
 
   test('keeps a repeat that is shorter than twelve characters: it may be meant', () => {
-    expect(joined(new PrefillSeam('It goes on and on'), 'It goes on and on', [' and on.'])).toBe(
+    expect(joined(new PrefillJoint('It goes on and on'), 'It goes on and on', [' and on.'])).toBe(
       'It goes on and on and on.',
     );
   });
 
   test('takes the output as the new reply when the model began anew', () => {
-    const seam = new PrefillSeam(shown);
+    const joint = new PrefillJoint(shown);
     const output = 'Let us stay with that for a moment. Is it warm?';
 
-    const results = cut(output, [7]).map((piece) => seam.push(piece));
+    const results = cut(output, [7]).map((piece) => joint.push(piece));
 
     expect(results.some((result) => result.kind === 'restart')).toBe(true);
-    expect(joined(new PrefillSeam(shown), shown, cut(output, [7]))).toBe(output);
+    expect(joined(new PrefillJoint(shown), shown, cut(output, [7]))).toBe(output);
   });
 
   test('holds a harmless word no longer than it could be a repeat', () => {
-    expect(new PrefillSeam(shown).push('xylophone')).toEqual({ kind: 'more', text: 'xylophone' });
+    expect(new PrefillJoint(shown).push('xylophone')).toEqual({ kind: 'more', text: 'xylophone' });
   });
 
   test('joins any split of any reply exactly, with the white space a template may eat', () => {
@@ -87,7 +87,7 @@ describe('a model that is known to go on', () => {
         const repeats = before.includes(rest.slice(0, 12));
         fc.pre(!repeats);
 
-        expect(joined(new PrefillSeam(before), before, cut(rest, sizes))).toBe(reply);
+        expect(joined(new PrefillJoint(before), before, cut(rest, sizes))).toBe(reply);
       }),
     );
   });
@@ -95,35 +95,39 @@ describe('a model that is known to go on', () => {
 
 describe('a model of which nothing is known', () => {
   test('has to say the held back words again', () => {
-    const seam = new ProofSeam(shown);
-    const rest = shown.slice(seam.given?.length);
+    const joint = new ProofJoint(shown);
+    const rest = shown.slice(joint.given?.length);
 
-    expect(joined(seam, shown, cut(`${rest}the most?`, [5]))).toBe(`${shown}the most?`);
+    expect(joined(joint, shown, cut(`${rest}the most?`, [5]))).toBe(`${shown}the most?`);
   });
 
   test('is not believed when it says anything else', () => {
-    const seam = new ProofSeam(shown);
+    const joint = new ProofJoint(shown);
 
-    const results = cut('Let us begin again, from the top, shall we?', [6]).map((piece) => seam.push(piece));
+    const results = cut('Let us begin again, from the top, shall we?', [6]).map((piece) => joint.push(piece));
 
     expect(results).toContainEqual({ kind: 'restart', text: '' });
   });
 
   test('is not believed when it stops before the proof is whole', () => {
-    const seam = new ProofSeam(shown);
-    seam.push(shown.slice(seam.given?.length).slice(0, 3));
+    const joint = new ProofJoint(shown);
+    joint.push(shown.slice(joint.given?.length).slice(0, 3));
 
-    expect(seam.end()).toEqual({ kind: 'restart', text: '' });
+    expect(joint.end()).toEqual({ kind: 'restart', text: '' });
   });
 
   test('is not asked when too little is shown to prove anything', () => {
-    expect(new ProofSeam('Hello you').given).toBeUndefined();
+    expect(new ProofJoint('Hello you').given).toBeUndefined();
+  });
+
+  test('is not asked when the proof would be blanks: any output would repeat them', () => {
+    expect(new ProofJoint(`Hello friend, stay a while${' '.repeat(40)}`).given).toBeUndefined();
   });
 
   test('is never given half a surrogate pair', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary', minLength: 30, maxLength: 90 }), (text) => {
-        expect(new ProofSeam(text).given?.isWellFormed() ?? true).toBe(true);
+        expect(new ProofJoint(text).given?.isWellFormed() ?? true).toBe(true);
       }),
     );
   });
