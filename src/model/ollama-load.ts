@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import { ModelError } from './model.ts';
 import { toModelError } from './ollama-http.ts';
 import type { OllamaHttp } from './ollama-http.ts';
 import type { OllamaSetup } from './ollama-setup.ts';
 import { sameModel } from './ollama-setup.ts';
 import { Call } from './watchdog.ts';
 
-const Loaded = z.object({ done: z.literal(true) });
 const Running = z.object({ models: z.array(z.object({ name: z.string() })).nullish() });
 
 type Load =
@@ -79,19 +77,26 @@ export class OllamaLoader {
     if (!running.data.models?.some(({ name }) => sameModel(name, setup.model))) this.forget();
   }
 
+  #loaded(): void {
+    const now = performance.now();
+    this.#load = { phase: 'loaded', at: now, until: now + this.#parts.setup.keepAliveMs };
+  }
+
   async #run(): Promise<void> {
     const { http, setup, loadMs, closed, changed } = this.#parts;
     using call = new Call(closed);
     call.arm(loadMs, 'the model was not loaded');
     try {
-      const answer = await http.whole(call).chat({ ...setup.load, messages: [], stream: false });
-      if (!Loaded.safeParse(answer).success)
-        throw new ModelError('interrupted', 'the load did not come to its end');
-      const now = performance.now();
-      this.#load = { phase: 'loaded', at: now, until: now + setup.keepAliveMs };
+      // as a stream, which has an end that can be checked
+      for await (const _ of await http.lines(call).chat({ ...setup.load, messages: [], stream: true }));
+      this.#loaded();
     } catch (error) {
       this.#load = { phase: 'unknown' };
-      throw call.signal.aborted ? call.signal.reason : toModelError(error);
+      if (call.signal.aborted) throw call.signal.reason;
+      const fault = toModelError(error);
+      // a server that does not know empty requests may well know the real one
+      if (fault.fault !== 'refused') throw fault;
+      this.#loaded();
     } finally {
       changed();
     }

@@ -1,6 +1,7 @@
 import { ModelError } from './model.ts';
 
-const maxReplyBytes = 64 * 1024;
+/** A model that never comes to an end fills no disk; far above what anybody reads. */
+export const maxReplyBytes = 2 * 1024 * 1024;
 const maxBlank = 200;
 const tooBlank = new RegExp(`\\s{${maxBlank + 1}}`);
 

@@ -20,7 +20,7 @@ const texts: Record<string, string> = {
     .trim(),
   'JSON and HTML': '"quoted\\" \\u0000 </script><!-- {"ok":false} `${x}` '.repeat(40).trim(),
   'no-break spaces, byte order marks and ligatures': 'ß\uFEFFﬃ\u00A0x\u200B\u2060y\u3000z '.repeat(40).trim(),
-  '60,000 characters without a space': 'abcdefghij'.repeat(6_000),
+  'a million characters without a space': 'abcdefghij'.repeat(100_000),
 };
 
 const History = z.object({ turns: z.array(z.looseObject({ text: z.string(), user_input: z.string() })) });

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { ModelFault } from '../../src/model/model.ts';
 import { ModelError } from '../../src/model/model.ts';
 import type { OllamaOptions } from '../../src/model/ollama.ts';
+import { maxReplyBytes } from '../../src/model/reply-limits.ts';
 import { ask, never, textOf } from '../conformance/model.ts';
 import { startFakeOllama } from '../support/fake-ollama.ts';
 import type { Behaviour } from '../support/fake-ollama.ts';
@@ -180,9 +181,9 @@ it.each(cases)('replies again after $title', async ({ behaviour, options }) => {
 });
 
 it.each([
-  ['one word', { reply: 'é'.repeat(200_000) }],
-  ['many words', { reply: 'é😀'.repeat(100_000), pieceSize: 1_001 }],
-])('ends a reply of %s at 64 KiB, whole, and closes the request', async (_title, behaviour) => {
+  ['long words', { reply: 'é'.repeat(maxReplyBytes), pieceSize: 100_000 }],
+  ['whole characters', { reply: 'é😀'.repeat(maxReplyBytes / 4), pieceSize: 50_001 }],
+])('ends a reply of %s at the limit, whole, and closes the request', async (_title, behaviour) => {
   await using fake = await startFakeOllama({ behaviour });
   await using model = openOllama(fake.url);
   fake.hold('done');
@@ -192,14 +193,14 @@ it.each([
   expect(result.error).toBeUndefined();
   expect(behaviour.reply.startsWith(result.text)).toBe(true);
   expect(result.text.isWellFormed()).toBe(true);
-  expect(Buffer.byteLength(result.text)).toBeGreaterThan(64 * 1024 - 4);
-  expect(Buffer.byteLength(result.text)).toBeLessThanOrEqual(64 * 1024);
+  expect(Buffer.byteLength(result.text)).toBeGreaterThan(maxReplyBytes - 4);
+  expect(Buffer.byteLength(result.text)).toBeLessThanOrEqual(maxReplyBytes);
   expect((await fake.ended()).ending).toBe('client');
   await fake.idle();
 });
 
 it('ends a reply whose prefix is full with no further word', async () => {
-  const begun = 'x'.repeat(64 * 1024);
+  const begun = 'x'.repeat(maxReplyBytes);
   await using fake = await startFakeOllama({ behaviour: { reply: `${begun} and more` } });
   await using model = openOllama(fake.url);
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { ReplyLimits } from '../../../src/model/reply-limits.ts';
+import { maxReplyBytes, ReplyLimits } from '../../../src/model/reply-limits.ts';
 
 function take(texts: readonly string[], prefix = ''): ReplyLimits {
   const limits = new ReplyLimits(prefix);
@@ -25,9 +25,9 @@ function taken(texts: readonly string[], prefix = ''): { texts: string[]; isFull
   return { texts: texts.map((text) => limits.take(text)), isFull: limits.isFull };
 }
 
-const most = 65_536;
+const most = maxReplyBytes;
 
-it('takes a reply of 64 KiB whole', () => {
+it('takes a reply as long as the limit whole', () => {
   expect(taken(['x'.repeat(most)])).toEqual({ texts: ['x'.repeat(most)], isFull: false });
 });
 
@@ -35,7 +35,7 @@ it.each([
   ['in the next piece', ['x'.repeat(most), 'y'], ['x'.repeat(most), '']],
   ['in one piece', ['x'.repeat(most - 1), 'yz'], ['x'.repeat(most - 1), 'y']],
   ['in one great piece', ['x'.repeat(10 * most)], ['x'.repeat(most)]],
-])('takes no more than 64 KiB %s', (_title, texts, expected) => {
+])('takes no more than the limit %s', (_title, texts, expected) => {
   expect(taken(texts)).toEqual({ texts: expected, isFull: true });
 });
 

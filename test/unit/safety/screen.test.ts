@@ -21,6 +21,8 @@ describe('disguises', () => {
     ['𝓘 𝔀𝓪𝓷𝓽 𝓽𝓸 𝓴𝓲𝓵𝓵 𝓶𝔂𝓼𝓮𝓵𝓯'],
     ['i want to 🅺🅸🅻🅻 myself'],
     ['i wánt tó kíll mýsélf'],
+    ['i w\u0316\u0301\u0316\u0301ant to ki\u0327\u0345\u0301ll mys\u0301\u0316elf'],
+    ['i want to k…i…l…l myself'],
     ['i want to k1ll mys3lf'],
     ['i want to ki11 myself'],
     ['i want to k!ll my$elf'],
