@@ -350,3 +350,38 @@ test('SSE of an unknown session is a 404 in JSON', async () => {
   expect(events.status).toBe(404);
   expect(events.headers['content-type']).toMatch(/^application\/json/);
 });
+
+describe('what no operation serves', () => {
+  test.each(['/', '/app.js', '/index.html'])('[R-2] %s is read only, and says so', async (path) => {
+    const post = await rest(server.url, `POST ${path}`);
+    const options = await rest(server.url, `OPTIONS ${path}`);
+
+    expect([post.status, post.body['code']]).toEqual([405, 'METHOD_NOT_ALLOWED']);
+    expect(post.headers['allow']).toBe('GET, HEAD, OPTIONS');
+    expect([options.status, options.headers['allow']]).toEqual([204, 'GET, HEAD, OPTIONS']);
+  });
+
+  test.each(['/%', '/nowhere/%', '/nowhere/%ZZ/x'])(
+    '[R-2] %s cannot be decoded, and is a 400',
+    async (path) => {
+      const { status, body } = await get(path);
+
+      expect([status, body['code']]).toEqual([400, 'MALFORMED_JSON']);
+    },
+  );
+
+  test('OPTIONS of the server itself is answered', async () => {
+    const answer = await exchange(server.port, 'OPTIONS * HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n');
+
+    expect(answer).toMatch(/^HTTP\/1\.1 204 /);
+  });
+
+  test('an offer to upgrade to HTTP/2, as some clients make with every request, is passed over', async () => {
+    const head = 'GET /health HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
+
+    const answer = await exchange(server.port, `${head}Connection: close, Upgrade, HTTP2-Settings\r\n\r\n`);
+
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain('"healthy"');
+  });
+});
