@@ -11,12 +11,13 @@ ENV NODE_ENV=production \
     PORT=8090 \
     DATA_DIR=/data
 WORKDIR /app
-RUN install -d -o node -g node /data
+RUN install -d -o 1000 -g 1000 /data
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
 COPY src ./src
 COPY client/web ./client/web
-USER node
+# The user node, by number: orchestrators check that it is not root.
+USER 1000:1000
 VOLUME /data
 EXPOSE 8090
 STOPSIGNAL SIGTERM
