@@ -18,6 +18,8 @@ interface Frame {
   steps: readonly Step[];
   /** For each state, itself and those reached from it by leaving out what may be missing, as bits. */
   reach: readonly number[];
+  /** What the second word must be, when that is certain: most places are ruled out by one look. */
+  second: ReadonlySet<string> | undefined;
   first: boolean;
   last: boolean;
 }
@@ -46,32 +48,34 @@ export interface Hit {
 
 const gapStep: Step = { kind: 'gap', words: new Set(), atLeast: Infinity, optional: true };
 const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
-const numbers: Readonly<Record<string, number>> = {
-  two: 2,
-  three: 3,
-  four: 4,
-  five: 5,
-  six: 6,
-  seven: 7,
-  eight: 8,
-  nine: 9,
-  ten: 10,
-  twelve: 12,
-  fifteen: 15,
-  twenty: 20,
-  thirty: 30,
-  forty: 40,
-  fifty: 50,
-  sixty: 60,
-  hundred: 100,
-};
+const numbers: ReadonlyMap<string, number> = new Map(
+  Object.entries({
+    two: 2,
+    three: 3,
+    four: 4,
+    five: 5,
+    six: 6,
+    seven: 7,
+    eight: 8,
+    nine: 9,
+    ten: 10,
+    twelve: 12,
+    fifteen: 15,
+    twenty: 20,
+    thirty: 30,
+    forty: 40,
+    fifty: 50,
+    sixty: 60,
+    hundred: 100,
+  }),
+);
 const MANY = 8;
 /** States of a frame are bits of one number. */
 const STEPS_MAX = 30;
 
 /** The number a word stands for, or undefined. */
 export function numberOf(word: string): number | undefined {
-  return /^\d{1,4}$/.test(word) ? Number(word) : numbers[word];
+  return /^\d{1,4}$/.test(word) ? Number(word) : numbers.get(word);
 }
 
 function stepsOf(element: string, lexicon: Lexicon): Step[] {
@@ -116,7 +120,9 @@ function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
   if (head === undefined || head.kind === 'gap' || head.optional || steps.length > STEPS_MAX) {
     throw new Error(`A frame begins with a word and has at most ${STEPS_MAX} steps: ${line}`);
   }
-  return { rule, steps, reach: reachOf(steps), first, last };
+  const next = steps[1];
+  const certain = next?.kind === 'words' && !next.optional && next.atLeast === Infinity;
+  return { rule, steps, reach: reachOf(steps), second: certain ? next.words : undefined, first, last };
 }
 
 /** Reads the frames of all rules. A frame that cannot be read stops the start. */
@@ -203,7 +209,9 @@ export function findFrames(words: readonly Word[], frames: Frames, negators: Rea
   for (const [start, word] of words.entries()) {
     const candidates = frames.byWord.get(numberOf(word.text) === undefined ? word.text : '#') ?? [];
     const before = words[start - 1];
+    const after = words[start + 1]?.text ?? STOP;
     for (const frame of candidates) {
+      if (frame.second && !frame.second.has(after)) continue;
       if (frame.first && before !== undefined && before.text !== STOP) continue;
       const hit = fit(frame, words, start, negators);
       if (hit) hits.push(hit);

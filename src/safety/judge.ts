@@ -1,5 +1,6 @@
 // Who, when and whether: what stands around a frame decides what it means. [US-05] [US-06]
 import type { SafetyLevel } from '../contract/types.ts';
+import { isDoneByThing } from './doer.ts';
 import { findFrames, numberOf } from './frames.ts';
 import type { Hit } from './frames.ts';
 import {
@@ -180,6 +181,7 @@ function turnsAround(hit: Hit, words: readonly Word[]): boolean {
 export function judge(hit: Hit, scene: Scene, distress: boolean): SafetyLevel {
   const rule = rules.get(hit.rule);
   if (!rule || (rule.needsDistress && !distress) || isFigurative(hit, scene)) return 'none';
+  if (rule.byPerson && isDoneByThing(hit, scene.words)) return 'none';
   const standing = standingOf(scene.words, hit.start);
   if (standing === 'foreign' && rule.who === 'self') return 'none';
   const ownLife = rule.who === 'self' && rule.level !== 'other_harm';

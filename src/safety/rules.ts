@@ -13,6 +13,8 @@ export interface Rule {
   who: 'self' | 'any';
   /** Counts only when distress was said before. */
   needsDistress: boolean;
+  /** Counts only when a person does it, not when a thing or a feeling does. */
+  byPerson: boolean;
   /** The level instead when it lies long back. */
   far?: SafetyLevel;
   /** The level instead when it happened today. */
@@ -25,6 +27,7 @@ interface RuleRow {
   say: readonly string[];
   who?: string;
   needs?: string;
+  doer?: string;
   into?: string;
   far?: string;
   near?: string;
@@ -56,6 +59,7 @@ function ruleOf(row: RuleRow): Rule {
     level,
     who: row.who === 'any' || anybody.has(level) ? 'any' : 'self',
     needsDistress: row.needs === 'distress',
+    byPerson: row.doer === 'person',
     ...(row.far !== undefined && { far: levelOf(row.far) }),
     ...(row.near !== undefined && { near: levelOf(row.near) }),
   };
@@ -84,12 +88,26 @@ export const farYearMax = content.when.farYearMax;
 
 /** Words that only carry on to the verb; whom or what they hang on says who means it and whether it is denied. */
 export const bridge: ReadonlySet<string> = new Set(content.bridge);
-/** Somebody else. */
+/**
+ * Somebody else. "My friend wants to kill herself" asks for help for another: none of the levels of SAFETY.md 1.2 fits it, so it has none
+ * and goes on to the model as an ordinary input. A question about a method counts as the person's own, whoever it is asked for. [US-06]
+ */
 export const others: ReadonlySet<string> = new Set(content.others);
 export const reports: ReadonlySet<string> = new Set(content.reports);
 /** Before a negation: "a reason not to", "trying not to" deny nothing. */
 export const meant: ReadonlySet<string> = new Set(content.meant);
 export const fiction: ReadonlySet<string> = new Set(content.fiction);
+/** What tells a person who strikes from a thing that does. */
+export const doers = {
+  persons: new Set(content.doers.persons),
+  things: new Set(content.doers.things),
+  endings: content.doers.endings,
+  carriers: new Set(content.doers.carriers),
+  clauses: new Set(content.doers.clauses),
+  prepositions: new Set(content.doers.prepositions),
+  gerunds: new Set(content.doers.gerunds),
+  determiners: new Set(content.doers.determiners),
+};
 export const contexts = content.contexts.map((context) => ({
   drops: new Set(context.drops),
   any: new Set(context.any),

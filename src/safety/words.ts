@@ -26,9 +26,10 @@ export interface Speech {
   longest: number;
 }
 
-// Words with apostrophes and signs that stand for letters inside; then what ends sentences and what quotes. The classes share no
-// character, so there is one way to read a text and no going back.
-const PIECE = /[\p{L}\p{N}@$*]+(?:['!|+][\p{L}\p{N}@$*]+)*|[.?!;\n"']/gu;
+// Words with apostrophes and signs that stand for letters inside; then what ends sentences and what quotes; then pictures. The classes
+// share no character, so there is one way to read a text and no going back.
+const PIECE = /[\p{L}\p{N}@$*]+(?:['!|+][\p{L}\p{N}@$*]+)*|[.?!;\n"']|\p{Extended_Pictographic}/gu;
+const PICTURE = /^\p{Extended_Pictographic}$/u;
 const SIGNS = /[0-9@$!|+]/;
 const LETTER = /\p{L}/u;
 const signLetters: Readonly<Record<string, string>> = {
@@ -66,7 +67,7 @@ export function undouble(words: Iterable<string>): Map<string, string> {
 /** Digits and signs read as letters, when that makes a known word: "k1ll", "$uicide", "d!e". */
 function withLetters(piece: string, speech: Speech): string | undefined {
   if (!SIGNS.test(piece) || !LETTER.test(piece) || piece.length > speech.longest * 2) return undefined;
-  for (const one of ['i', 'l']) {
+  for (const one of /[1|]/.test(piece) ? ['i', 'l'] : ['']) {
     const word = piece.replace(
       /[0-9@$!|+]/g,
       (sign) => signLetters[sign] ?? (sign === '1' || sign === '|' ? one : sign),
@@ -150,12 +151,13 @@ interface Piece {
   quoted: boolean;
 }
 
-/** Marks what lies between quotation marks; a mark that is never closed quotes nothing. */
-function pieces(text: string): Piece[] {
+/** Marks what lies between quotation marks; a mark that is never closed quotes nothing. A picture is a word only if it is spelled out. */
+function pieces(text: string, speech: Speech): Piece[] {
   const found: Piece[] = [];
   const opened: Record<string, number | undefined> = {};
   for (const match of text.matchAll(PIECE)) {
     const mark = match[0];
+    if (PICTURE.test(mark) && !speech.spellings.has(mark)) continue;
     if (mark !== '"' && mark !== "'") {
       found.push({ text: '\n.?!;'.includes(mark) ? STOP : mark, quoted: false });
       continue;
@@ -200,18 +202,23 @@ function joinLetters(found: readonly Piece[], speech: Speech): Piece[] {
   return joined;
 }
 
+/** The key word that two words are the halves of. */
+function wholeOf(last: Word | undefined, word: Word, speech: Speech): string | undefined {
+  const length = (last?.text.length ?? 0) + word.text.length;
+  if (last === undefined || length <= 3 || length > speech.longest) return undefined;
+  const whole = last.text + word.text;
+  if (!speech.keys.has(whole)) return undefined;
+  const halved = whole === 'myself' || !speech.known.has(word.text) || !speech.known.has(last.text);
+  return halved ? whole : undefined;
+}
+
 /** Puts the halves of a key word together again: "sui cide", "my self". */
 function joinHalves(words: readonly Word[], speech: Speech): Word[] {
   const joined: Word[] = [];
   for (const word of words) {
-    const last = joined.at(-1);
-    const whole = last === undefined ? '' : last.text + word.text;
-    const halved = whole === 'myself' || !speech.known.has(word.text) || !speech.known.has(last?.text ?? '');
-    if (last !== undefined && halved && whole.length > 3 && speech.keys.has(whole)) {
-      joined[joined.length - 1] = { ...word, text: whole };
-    } else {
-      joined.push(word);
-    }
+    const whole = wholeOf(joined.at(-1), word, speech);
+    if (whole === undefined) joined.push(word);
+    else joined[joined.length - 1] = { ...word, text: whole };
   }
   return joined;
 }
@@ -241,7 +248,7 @@ export function wordsOf(inputs: readonly string[], speech: Speech): Word[] {
   };
   for (const [source, input] of inputs.entries()) {
     const own: Word[] = [];
-    for (const piece of joinLetters(pieces(input), speech)) {
+    for (const piece of joinLetters(pieces(input, speech), speech)) {
       for (const text of piece.text === STOP ? [STOP] : readOnce(piece.text))
         own.push({ text, source, quoted: piece.quoted });
     }
