@@ -124,6 +124,7 @@ class StillpointApp implements App {
       leaseMs,
       now,
       newId,
+      log,
     });
     const dispatch = createDispatch(chat, log);
     const allowedOrigins = new Set(parts.allowedOrigins);

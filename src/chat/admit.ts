@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto';
 import type { Admission, SafetyLevel, SafetyNotice } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
 import { reply } from '../safety/reply.ts';
 import { isRisk } from '../safety/levels.ts';
-import { screen } from '../safety/screen.ts';
+import { DEGRADED, screen } from '../safety/screen.ts';
 import type { Screening } from '../safety/screen.ts';
 import type {
   AdmitRequest,
@@ -51,6 +52,7 @@ export interface AdmitParts {
   leaseMs: number;
   now: () => number;
   newId: () => string;
+  log: Log;
 }
 
 export interface Words {
@@ -208,12 +210,14 @@ export class Admissions {
   }
 
   async #consider(words: Words, fresh: NewSession): Promise<Considered> {
-    const { store, now } = this.#parts;
+    const { store, now, log } = this.#parts;
     const known = await store.session(fresh);
     const found = known?.owner === fresh.owner ? known : undefined;
     const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
     const session = found ?? newborn(fresh, now());
-    return { found, session, last: earlier.at(-1)?.turn, ...decide(words, session, earlier) };
+    const decision = decide(words, session, earlier);
+    if (decision.screening.reasonCodes.includes(DEGRADED)) log.error({}, 'a stage of the screening failed');
+    return { found, session, last: earlier.at(-1)?.turn, ...decision };
   }
 
   /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */

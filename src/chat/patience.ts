@@ -23,7 +23,7 @@ export class Patience {
 
   /** Twice as long each time. @throws the reason of `signal` */
   async wait(signal: AbortSignal): Promise<void> {
-    await sleep(this.#backoffMs, undefined, { signal });
+    await sleep(this.#backoffMs, undefined, { signal }).catch(() => signal.throwIfAborted());
     this.#waitedMs += this.#backoffMs;
     this.#backoffMs = Math.min(BACKOFF_MAX_MS, this.#backoffMs * 2);
   }

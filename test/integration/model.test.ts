@@ -2,6 +2,7 @@ import { createGuide } from '../../src/model/guide.ts';
 import { modelConformance } from '../conformance/model.ts';
 import { startFakeOllama } from '../support/fake-ollama.ts';
 import { openOllama } from '../support/ollama-model.ts';
+import { HOLD, ScriptedModel } from '../support/scripted-model.ts';
 
 modelConformance('the built-in guide', async ({ sticks }) => {
   const model = createGuide({ wordMs: sticks ? 2 ** 30 : 0 });
@@ -20,5 +21,19 @@ modelConformance('Ollama', async ({ reply, sticks }) => {
       await model[Symbol.asyncDispose]();
       await fake[Symbol.asyncDispose]();
     },
+  };
+});
+
+modelConformance('the scripted model of the tests', async ({ reply, sticks }) => {
+  const model = new ScriptedModel({
+    always: ({ prefix }) => {
+      const [first = '', ...more] = reply.slice(prefix.length).match(/\S*\s*/g) ?? [];
+      return sticks ? [first, HOLD, ...more] : [first, ...more];
+    },
+  });
+  return {
+    model,
+    idle: () => model.until(({ busy }) => busy === 0, 'nothing to do'),
+    [Symbol.asyncDispose]: () => model[Symbol.asyncDispose](),
   };
 });

@@ -253,6 +253,7 @@ async function twoOwners() {
     node: 'a',
     leaseMs,
     now: Date.now,
+    log: silent,
     newId: () => `turn${++made}`,
   });
   return {
