@@ -7,7 +7,7 @@ import type { FakeOllama } from '../support/fake-ollama.ts';
 import { isReady, isUnavailable, openOllama, outcome, reaches } from '../support/ollama-model.ts';
 import { deadline } from '../support/wait.ts';
 
-const secret = 'at /root/.ollama/models';
+const secret = 'at /home/someone/.ollama/models';
 const checkMs = 5;
 
 interface Entry {
