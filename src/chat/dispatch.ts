@@ -25,7 +25,6 @@ export type Dispatch = <N extends OperationName>(
 function typeOf(issue: z.core.$ZodIssue): string {
   if (issue.code === 'invalid_type') return issue.input === undefined ? 'missing' : `${issue.expected}_type`;
   if (issue.code === 'too_small' && issue.origin === 'string') return 'string_too_short';
-  if (issue.code === 'too_big' && issue.origin === 'string') return 'string_too_long';
   if (issue.code === 'too_small') return 'greater_than_equal';
   if (issue.code === 'too_big') return 'less_than_equal';
   return 'value_error';

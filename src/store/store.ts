@@ -243,7 +243,7 @@ export interface Store extends AsyncDisposable {
    * @throws SESSION_NOT_FOUND the session is gone · TURN_NOT_FOUND no such turn, or none is live
    */
   cancel(
-    ref: SessionRef,
+    life: SessionLife,
     turnId: string | null,
   ): Promise<{ turnId: string; state: TurnState; wasLive: boolean }>;
 

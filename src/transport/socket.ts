@@ -1,5 +1,7 @@
 // Socket.IO: a loop over the table of operations, and followers of the sessions a socket touches.
+import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io';
 import { anonymous, refOf } from '../chat/access.ts';
@@ -25,6 +27,8 @@ export interface SocketParts {
 const MESSAGE_BYTES = 1024 * 1024;
 /** Most of an unknown event's name that is sent back. */
 const SHOWN_NAME = 100;
+/** What a connection gets to take what is on its way to it when the server goes down. */
+const LAST_TAKE_MS = 500;
 /** Clients come back spread over this time after a restart. */
 const SPREAD_MS = 5_000;
 
@@ -153,6 +157,7 @@ export interface SocketTransport {
   announce(frame: Frame): void;
   /** Tells every client that the server goes down and when to come back, each another time. */
   sayDraining(): void;
+  /** Takes no more connections, and closes each once it has what was sent to it. */
   close(): Promise<void>;
 }
 
@@ -176,6 +181,23 @@ export function mountSocket(http: HttpServer, parts: SocketParts): SocketTranspo
         socket.emit('server:draining', { reconnect_after_ms: Math.round(Math.random() * SPREAD_MS) });
       }
     },
-    close: () => io.close(),
+    close: async () => {
+      const closed = once(http, 'close');
+      http.close();
+      await closeConnections(io);
+      await io.close();
+      await closed;
+    },
   };
+}
+
+/** Each once it has taken what is on its way to it: Socket.IO's own `close` would throw that away, the goodbye too. */
+async function closeConnections(io: Server): Promise<void> {
+  const open = [...io.sockets.sockets.values()].filter(({ conn }) => conn.readyState !== 'closed');
+  const closed = open.map(({ conn }) => once(conn, 'close'));
+  for (const { conn } of open) conn.close();
+  const late = new AbortController();
+  const patience = sleep(LAST_TAKE_MS, undefined, { signal: late.signal }).catch(() => undefined);
+  await Promise.race([Promise.all(closed), patience]);
+  late.abort();
 }
