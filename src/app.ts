@@ -59,8 +59,6 @@ const COMPACT_MS = 60_000;
 const SPREAD_MS = 5_000;
 /** What a client gets to answer the goodbye: one that lost its network answers nothing. */
 const GOODBYE_MS = 1_000;
-/** The progress of a pull is told no more often. */
-const PULL_MS = 1_000;
 
 function pageHeaders() {
   return helmet({
@@ -98,7 +96,7 @@ class StillpointApp implements App {
   readonly #timer: NodeJS.Timeout;
   readonly #watch: Disposable;
   readonly #connections = new Set<Socket>();
-  #pullToldAt = Number.NEGATIVE_INFINITY;
+  #toldPercent = '';
   #isDraining = false;
   #closed: Promise<void> | undefined;
 
@@ -172,10 +170,12 @@ class StillpointApp implements App {
 
   #announce(name: string, state: ModelState): void {
     const progress = state.phase === 'pulling' ? { completed: state.completed, total: state.total } : {};
-    if (progress.completed !== undefined) {
-      const at = performance.now();
-      if (at - this.#pullToldAt < PULL_MS) return;
-      this.#pullToldAt = at;
+    const { completed, total } = progress;
+    if (completed !== undefined && total !== undefined) {
+      // a server that fetches tells much more often than anybody looks
+      const percent = `${Math.floor((100 * completed) / total)} of ${total}`;
+      if (percent === this.#toldPercent) return;
+      this.#toldPercent = percent;
     }
     const frame = new Frame('model:status', { name, phase: state.phase, ...progress });
     this.#socket.announce(frame);

@@ -7,8 +7,11 @@ import type { SessionLife, SessionRef } from '../store/store.ts';
 
 /** Sessions one socket may follow at once. */
 const FOLLOWS_MAX = 200;
-/** Packets that may wait in a connection; beyond that its followers wait and merge. */
-const WAITING_PACKETS = 16;
+/**
+ * Packets that may wait in a connection; beyond that its followers wait and merge. Python's client refuses a poll that
+ * carries more than 16, acks and pings included.
+ */
+const WAITING_PACKETS = 8;
 /** For a client that says what it has applied: entries sent ahead of that, and how long it is waited for. */
 const WINDOW_ENTRIES = 64;
 const WINDOW_WAIT_MS = 1_000;

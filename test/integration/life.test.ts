@@ -174,21 +174,21 @@ describe('the state of the model', () => {
     expect(stream.of('model:status')).toMatchObject([{ data: { name: 'scripted', phase: 'ready' } }]);
   });
 
-  test('is told no more than once a second while the model is fetched', async () => {
+  test('is told once for each hundredth of the model that is fetched', async () => {
     const model = new ScriptedModel();
     await using app = await startWith(model);
     using socket = await connect(app.url);
+    const said = () => socket.of('model:status');
 
-    for (let completed = 1; completed <= 50; completed++) {
-      model.become({ phase: 'pulling', completed, total: 50 });
+    for (let completed = 0; completed < 10_000; completed++) {
+      model.become({ phase: 'pulling', completed, total: 10_000 });
     }
     model.become({ phase: 'ready' });
-    await socket.until(() => socket.of('model:status').length === 2, 'the first and the last');
+    await socket.until(() => said().length === 101, 'a hundred steps and the end');
 
-    expect(socket.of('model:status')).toEqual([
-      { name: 'scripted', phase: 'pulling', completed: 1, total: 50 },
-      { name: 'scripted', phase: 'ready' },
-    ]);
+    expect(said()[0]).toEqual({ name: 'scripted', phase: 'pulling', completed: 0, total: 10_000 });
+    expect(said()[99]).toMatchObject({ phase: 'pulling', completed: 9_900 });
+    expect(said()[100]).toEqual({ name: 'scripted', phase: 'ready' });
   });
 });
 
