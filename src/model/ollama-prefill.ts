@@ -24,35 +24,30 @@ interface ProberParts {
 export class PrefillProber {
   readonly #parts: ProberParts;
   #answer: Answer | undefined;
-  #asking: Promise<Prefill> | undefined;
 
   constructor(parts: ProberParts) {
     this.#parts = parts;
   }
 
-  /** `yes` and `no` are kept until `forget`, an `unknown` that the server is to blame for for a minute. Never raises. */
+  /**
+   * `yes` and `no` are kept until `forget`, an `unknown` that the server is to blame for for a minute. Each who asks
+   * meanwhile makes a request of its own, in its own slot, which is closed with its `signal`. Never raises.
+   */
   async ask(signal: AbortSignal): Promise<Prefill> {
     if (this.#answer && performance.now() < this.#answer.until) return this.#answer.prefill;
-    this.#asking ??= this.#ask().finally(() => {
-      this.#asking = undefined;
-    });
-    using call = new Call(signal);
-    return await call.race(this.#asking).catch(() => 'unknown' as const);
+    const { closed, loader, setup } = this.#parts;
+    using call = new Call(closed, signal);
+    try {
+      if (!loader.isLoaded) await call.race(loader.load());
+      call.arm(setup.lookMs, 'no answer');
+      return this.#keep(await this.#render(call));
+    } catch {
+      return call.answered && !signal.aborted ? this.#keep('unknown') : 'unknown';
+    }
   }
 
   forget(): void {
     this.#answer = undefined;
-  }
-
-  async #ask(): Promise<Prefill> {
-    using call = new Call(this.#parts.closed);
-    try {
-      if (!this.#parts.loader.isLoaded) await this.#parts.loader.load();
-      call.arm(this.#parts.setup.lookMs, 'no answer');
-      return this.#keep(await this.#render(call));
-    } catch {
-      return call.answered ? this.#keep('unknown') : 'unknown';
-    }
   }
 
   #keep(prefill: Prefill): Prefill {

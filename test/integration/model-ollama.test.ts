@@ -286,6 +286,21 @@ it('stops a server that answers the probe with a reply', async () => {
   expect((await fake.ended(0, 'render')).ending).toBe('client');
 });
 
+it('closes the probe at once when who asked is stopped, and asks anew for the next', async () => {
+  await using fake = await startFakeOllama({ behaviour: { render: 'open' } });
+  await using model = openOllama(fake.url);
+  fake.next({ headersDelayMs: 60_000 }, 1, 'render');
+  const stop = new AbortController();
+  const asked = model.prefill(stop.signal);
+  await fake.until(() => fake.of('render').length === 1, 'the probe');
+
+  stop.abort();
+
+  expect(await deadline(asked, 'the answer')).toBe('unknown');
+  expect((await fake.ended(0, 'render')).ending).toBe('client');
+  expect(await deadline(model.prefill(never()), 'the second answer')).toBe('yes');
+});
+
 it('does not know about the prefix when the probe is refused', async () => {
   await using fake = await startFakeOllama();
   fake.next({ refuse: { status: 400, error: 'unknown field' } }, 1, 'render');
