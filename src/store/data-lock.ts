@@ -1,6 +1,6 @@
 // One process per data directory. The lock is one of SQLite's own, so the system frees it however the process dies.
-import { accessSync, closeSync, constants, mkdirSync, openSync } from 'node:fs';
-import { join } from 'node:path';
+import { accessSync, closeSync, constants, existsSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /**
@@ -25,9 +25,16 @@ export function makePrivate(path: string): void {
   }
 }
 
+/** With its parents. Node's own `recursive` tries for ever where the system says that a parent is missing though it is not. */
+function makeDirectory(directory: string): void {
+  if (existsSync(directory)) return;
+  makeDirectory(dirname(directory));
+  mkdirSync(directory, { mode: 0o700 });
+}
+
 function makeWritable(directory: string): void {
   try {
-    mkdirSync(directory, { recursive: true, mode: 0o700 });
+    makeDirectory(directory);
     accessSync(directory, constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw unwritable(directory, cause);

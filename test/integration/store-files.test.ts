@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
@@ -92,15 +92,18 @@ describe('the data directory', () => {
     expect(new Set(modes)).toEqual(new Set([0o600]));
   });
 
-  it('refuses a place that cannot be written, in one line', async () => {
-    await using folder = await newFolder();
-    const directory = join(folder.path, 'file', 'data');
-    await writeFile(join(folder.path, 'file'), '');
+  it.each(['file/data', '/proc/nowhere/data'])(
+    'refuses %s, which cannot be made, in one line',
+    async (place) => {
+      await using folder = await newFolder();
+      const directory = resolve(folder.path, place);
+      await writeFile(join(folder.path, 'file'), '');
 
-    await expect(openSqlite({ directory })).rejects.toThrow(
-      /^The data directory \S+ cannot be written .*DATA_DIR.*\.$/,
-    );
-  });
+      await expect(openSqlite({ directory })).rejects.toThrow(
+        /^The data directory \S+ cannot be written .*DATA_DIR.*\.$/,
+      );
+    },
+  );
 
   it('refuses data of a newer version and leaves it as it is', async () => {
     await using folder = await newFolder();
