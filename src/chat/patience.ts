@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ModelFault } from '../model/model.ts';
+import type { Model, ModelFault } from '../model/model.ts';
 
 const BACKOFF_MIN_MS = 250;
 const BACKOFF_MAX_MS = 8_000;
@@ -21,9 +21,12 @@ export class Patience {
     this.#backoffMs = BACKOFF_MIN_MS;
   }
 
-  /** Twice as long each time. @throws the reason of `signal` */
-  async wait(signal: AbortSignal): Promise<void> {
-    await sleep(this.#backoffMs, undefined, { signal }).catch(() => signal.throwIfAborted());
+  /** Twice as long each time, but no longer than until the model is there again. @throws the reason of `signal` */
+  async wait(model: Model, signal: AbortSignal): Promise<void> {
+    const back = new AbortController();
+    using _watch = model.watch(({ phase }) => phase === 'ready' && back.abort());
+    const patience = { signal: AbortSignal.any([signal, back.signal]) };
+    await sleep(this.#backoffMs, undefined, patience).catch(() => signal.throwIfAborted());
     this.#waitedMs += this.#backoffMs;
     this.#backoffMs = Math.min(BACKOFF_MAX_MS, this.#backoffMs * 2);
   }

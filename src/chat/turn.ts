@@ -194,7 +194,7 @@ export class Turn {
     }
     if (nothingBegun && this.#patience.isOver(wordsShown)) throw fault;
     if (wordsShown) this.#mark('recovering');
-    await this.#patience.wait(this.#stop.signal);
+    await this.#patience.wait(model, this.#stop.signal);
   }
 
   async #takeSlot(model: Model): Promise<void> {

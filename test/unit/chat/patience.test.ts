@@ -2,20 +2,23 @@ import { expect, test, vi } from 'vitest';
 import { Patience } from '../../../src/chat/patience.ts';
 import type { ModelFault } from '../../../src/model/model.ts';
 import { fakeClock, hurry } from '../../support/hurry.ts';
+import { ScriptedModel } from '../../support/scripted-model.ts';
 
 const never = new AbortController().signal;
+/** A model of which nothing is heard. */
+const away = new ScriptedModel();
 
 /** Waits until it has waited for that long in a row, on a clock that is turned. */
 async function waited(patience: Patience, ms: number): Promise<void> {
   for (let sum = 0, pause = 250; sum < ms; sum += pause, pause = Math.min(8_000, pause * 2)) {
-    await hurry(patience.wait(never), 'the end of a wait');
+    await hurry(patience.wait(away, never), 'the end of a wait');
   }
 }
 
 /** Whether a wait that begins now ends after exactly so long. */
 async function lasts(patience: Patience, ms: number): Promise<boolean> {
   let isOver = false;
-  const wait = patience.wait(never).then(() => {
+  const wait = patience.wait(away, never).then(() => {
     isOver = true;
   });
   await vi.advanceTimersByTimeAsync(ms - 1);
@@ -45,10 +48,21 @@ test('begins anew with the shortest wait once words came', async () => {
   expect(await lasts(patience, 250)).toBe(true);
 });
 
+test('waits no longer than until the model is there again', async () => {
+  using _clock = fakeClock();
+  const model = new ScriptedModel();
+  const wait = new Patience().wait(model, never);
+
+  model.become({ phase: 'unavailable', reason: 'away' });
+  model.become({ phase: 'ready' });
+
+  await expect(wait).resolves.toBeUndefined();
+});
+
 test('ends a wait with the reason of its signal', async () => {
   const stop = new AbortController();
   const reason = new Error('not wanted');
-  const wait = new Patience().wait(stop.signal);
+  const wait = new Patience().wait(away, stop.signal);
 
   stop.abort(reason);
 
