@@ -1,22 +1,9 @@
 // WebSocket frames and engine.io packets that no client sends.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { standBy } from '../../support/bystander.ts';
-import type { Bystander } from '../../support/bystander.ts';
-import { startGuide } from '../../support/guide-server.ts';
-import type { GuideServer } from '../../support/guide-server.ts';
+import { describe, expect, test } from 'vitest';
+import { guardedServer } from '../../support/guarded-server.ts';
 import { frame, opcodes, openSocketIo, openWebSocket, textFrame } from '../../support/raw-websocket.ts';
 
-let server: GuideServer;
-let bystander: Bystander;
-beforeAll(async () => {
-  server = await startGuide();
-  bystander = await standBy(server);
-});
-afterEach(async () => await bystander.expectUnharmed());
-afterAll(async () => {
-  bystander.close();
-  await server[Symbol.asyncDispose]();
-});
+const server = guardedServer();
 
 const closeCode = (code: number): Buffer => Buffer.from([code >> 8, code & 0xff]);
 

@@ -1,24 +1,12 @@
 // Handshakes of engine.io and WebSocket that no client makes. Rows of the catalogue carry their number.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectHarmless, standBy } from '../../support/bystander.ts';
-import type { Bystander } from '../../support/bystander.ts';
-import { startGuide } from '../../support/guide-server.ts';
-import type { GuideServer } from '../../support/guide-server.ts';
+import { describe, expect, test } from 'vitest';
+import { expectHarmless } from '../../support/bystander.ts';
+import { guardedServer } from '../../support/guarded-server.ts';
 import { exchange } from '../../support/raw-socket.ts';
 import { upgradeHead } from '../../support/raw-websocket.ts';
 import { rest } from '../../support/rest.ts';
 
-let server: GuideServer;
-let bystander: Bystander;
-beforeAll(async () => {
-  server = await startGuide({ ALLOWED_ORIGINS: 'https://good.example' });
-  bystander = await standBy(server);
-});
-afterEach(async () => await bystander.expectUnharmed());
-afterAll(async () => {
-  bystander.close();
-  await server[Symbol.asyncDispose]();
-});
+const server = guardedServer({ env: { ALLOWED_ORIGINS: 'https://good.example' } });
 
 const ask = async (line: string, headers: Record<string, string> = {}) =>
   await rest(server.url, line, { headers });

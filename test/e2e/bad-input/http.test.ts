@@ -1,23 +1,12 @@
 // HTTP requests that no client sends: routes and headers.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectHarmless, standBy } from '../../support/bystander.ts';
-import type { Bystander } from '../../support/bystander.ts';
-import { startGuide } from '../../support/guide-server.ts';
-import type { GuideServer } from '../../support/guide-server.ts';
+import { describe, expect, test } from 'vitest';
+import { expectHarmless } from '../../support/bystander.ts';
+import { guardedServer } from '../../support/guarded-server.ts';
 import { exchange, openRaw } from '../../support/raw-socket.ts';
 import { rest } from '../../support/rest.ts';
 
-let server: GuideServer;
-let bystander: Bystander;
-beforeAll(async () => {
-  server = await startGuide();
-  await rest(server.url, 'POST /api/v1/session/create', { body: { session_id: 'here' } });
-  bystander = await standBy(server);
-});
-afterEach(async () => await bystander.expectUnharmed());
-afterAll(async () => {
-  bystander.close();
-  await server[Symbol.asyncDispose]();
+const server = guardedServer({
+  prepare: ({ url }) => rest(url, 'POST /api/v1/session/create', { body: { session_id: 'here' } }),
 });
 
 describe('a route', () => {

@@ -1,23 +1,11 @@
 // Socket.IO packets that no client sends.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectHarmless, standBy } from '../../support/bystander.ts';
-import type { Bystander } from '../../support/bystander.ts';
-import { startGuide } from '../../support/guide-server.ts';
-import type { GuideServer } from '../../support/guide-server.ts';
+import { describe, expect, test } from 'vitest';
+import { expectHarmless } from '../../support/bystander.ts';
+import { guardedServer } from '../../support/guarded-server.ts';
 import { frame, opcodes, openSocketIo, openWebSocket, textFrame } from '../../support/raw-websocket.ts';
 import { rest } from '../../support/rest.ts';
 
-let server: GuideServer;
-let bystander: Bystander;
-beforeAll(async () => {
-  server = await startGuide();
-  bystander = await standBy(server);
-});
-afterEach(async () => await bystander.expectUnharmed());
-afterAll(async () => {
-  bystander.close();
-  await server[Symbol.asyncDispose]();
-});
+const server = guardedServer();
 
 const validation = '"code":"VALIDATION_FAILED"';
 

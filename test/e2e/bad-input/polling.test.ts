@@ -1,25 +1,14 @@
 // Bodies of Socket.IO polling that no client sends.
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { expectHarmless, standBy } from '../../support/bystander.ts';
-import type { Bystander } from '../../support/bystander.ts';
+import { describe, expect, test } from 'vitest';
+import { expectHarmless } from '../../support/bystander.ts';
+import { guardedServer } from '../../support/guarded-server.ts';
 import { startGuide } from '../../support/guide-server.ts';
-import type { GuideServer } from '../../support/guide-server.ts';
 import { openPolling } from '../../support/polling.ts';
 import { openRaw } from '../../support/raw-socket.ts';
 import { rest } from '../../support/rest.ts';
 import type { Answer } from '../../support/rest.ts';
 
-let server: GuideServer;
-let bystander: Bystander;
-beforeAll(async () => {
-  server = await startGuide();
-  bystander = await standBy(server);
-});
-afterEach(async () => await bystander.expectUnharmed());
-afterAll(async () => {
-  bystander.close();
-  await server[Symbol.asyncDispose]();
-});
+const server = guardedServer();
 
 /** What the server made of the bytes: an answer, or the end of the connection. */
 async function attempt(line: string, options: Parameters<typeof rest>[2]): Promise<Answer | 'closed'> {
