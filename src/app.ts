@@ -55,7 +55,7 @@ const HEADERS_MS = 10_000;
 const REQUEST_MS = 15_000;
 const CHECK_MS = 2_000;
 const COMPACT_MS = 60_000;
-/** Clients of ended streams come back spread over this time. */
+/** Clients come back spread over this time after a restart. */
 const SPREAD_MS = 5_000;
 /** What a client gets to answer the goodbye: one that lost its network answers nothing. */
 const GOODBYE_MS = 1_000;
@@ -216,11 +216,11 @@ class StillpointApp implements App {
   async #goodbye(): Promise<void> {
     clearInterval(this.#timer);
     this.#watch[Symbol.dispose]();
-    this.#socket.sayDraining();
-    const draining = () => Math.round(Math.random() * SPREAD_MS);
-    this.#streams.announce(new Frame('server:draining', { reconnect_after_ms: draining() }));
+    const reconnectAfterMs = () => Math.round(Math.random() * SPREAD_MS);
+    this.#socket.sayDraining(reconnectAfterMs);
+    this.#streams.announce(new Frame('server:draining', { reconnect_after_ms: reconnectAfterMs() }));
     this.#closing.abort();
-    this.#streams.endAll(draining);
+    this.#streams.endAll(reconnectAfterMs);
     const closed = this.#socket.close();
     this.#http.closeIdleConnections();
     setImmediate(() => this.#http.closeAllConnections());

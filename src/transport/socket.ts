@@ -29,8 +29,6 @@ const MESSAGE_BYTES = 1024 * 1024;
 const SHOWN_NAME = 100;
 /** What a connection gets to take what is on its way to it when the server goes down. */
 const LAST_TAKE_MS = 500;
-/** Clients come back spread over this time after a restart. */
-const SPREAD_MS = 5_000;
 
 type AnyAck = Ack<object>;
 const socketRows = new Map(
@@ -155,8 +153,8 @@ const tooManySessions = {
 
 export interface SocketTransport {
   announce(frame: Frame): void;
-  /** Tells every client that the server goes down and when to come back, each another time. */
-  sayDraining(): void;
+  /** Tells every client that the server goes down and when to come back, each its own time. */
+  sayDraining(reconnectAfterMs: () => number): void;
   /** Takes no more connections, and closes each once it has what was sent to it. */
   close(): Promise<void>;
 }
@@ -176,9 +174,9 @@ export function mountSocket(http: HttpServer, parts: SocketParts): SocketTranspo
   io.on('connection', (socket) => void new Connection(socket, parts, outbox));
   return {
     announce: (frame) => void io.local.emit(frame.event, frame.data),
-    sayDraining: () => {
+    sayDraining: (reconnectAfterMs) => {
       for (const socket of io.sockets.sockets.values()) {
-        socket.emit('server:draining', { reconnect_after_ms: Math.round(Math.random() * SPREAD_MS) });
+        socket.emit('server:draining', { reconnect_after_ms: reconnectAfterMs() });
       }
     },
     close: async () => {
