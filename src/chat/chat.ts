@@ -216,7 +216,7 @@ async function poll(
   const batch = await follow.next(life, after, signal);
   if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
   if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
-  const entries = batch.frames.map(({ event, data }) => ({ seq: Number(data['seq']), event, data }));
+  const entries = batch.frames.map(({ seq, event, data }) => ({ seq, event, data }));
   return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
 }
 

@@ -18,6 +18,11 @@ export class Frame {
     this.cursor = cursor;
   }
 
+  /** Number of the last entry it stands for; only logged pushes have one. */
+  get seq(): number {
+    return Number(this.data['seq']);
+  }
+
   /** Serialised once, however many read it. */
   get json(): string {
     this.#json ??= JSON.stringify(this.data);

@@ -68,7 +68,7 @@ class SocketSink implements Sink {
 
   push(frame: Frame): void {
     this.#outbox.push(frame, this);
-    if (frame.cursor !== null) this.sent = Math.max(this.sent, Number(frame.data['seq']));
+    if (frame.cursor !== null) this.sent = Math.max(this.sent, frame.seq);
   }
 
   /** What the client has applied; from the first word of it on, it is sent no more than a window ahead. */
