@@ -10,6 +10,7 @@ import helmet from 'helmet';
 import { createChat } from './chat/chat.ts';
 import { createDispatch } from './chat/dispatch.ts';
 import { Follow, Frame } from './chat/follow.ts';
+import { Judge } from './chat/judge.ts';
 import { Slots } from './chat/slots.ts';
 import { Turns } from './chat/turns.ts';
 import { asyncApi, openApi } from './contract/docs.ts';
@@ -30,6 +31,10 @@ export interface AppParts {
   store: Store;
   speakers: Speakers;
   retrieval: Retrieval;
+  /** Whether a model's words are handed on as they come. */
+  rawReplies: boolean;
+  /** Whether the model may choose the next step where no rule has a word on an input. */
+  navigateWithModel: boolean;
   slots: { size: number; maxWaiting: number };
   leaseMs: number;
   /** Age of ended turns whose single words are dropped, in ms. */
@@ -93,18 +98,19 @@ class StillpointApp implements App {
   readonly #streams = new EventStreams();
   readonly #socket: ReturnType<typeof mountSocket>;
   readonly #closing = new AbortController();
+  readonly #draining = new AbortController();
   readonly #timer: NodeJS.Timeout;
   readonly #watch: Disposable;
   readonly #connections = new Set<Socket>();
   #toldPercent = '';
-  #isDraining = false;
   #closed: Promise<void> | undefined;
 
   constructor(parts: AppParts) {
     const { store, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
     const node = randomUUID();
     const slots = new Slots(parts.slots);
-    const ask = askModel(store, retrieval);
+    const { roomTokens } = speakers.model;
+    const ask = askModel(store, retrieval, { roomTokens, rawReplies: parts.rawReplies });
     this.#parts = parts;
     this.#follow = new Follow(store, now);
     this.#turns = new Turns({ store, slots, speakers, ask, guard: createGuard, leaseMs, now, log }, node);
@@ -115,7 +121,8 @@ class StillpointApp implements App {
       slots,
       follow: this.#follow,
       speakers,
-      isDraining: () => this.#isDraining,
+      judge: parts.navigateWithModel ? new Judge(speakers, this.#draining.signal) : null,
+      isDraining: () => this.#draining.signal.aborted,
       health: () => readHealth(parts),
       closing,
       node,
@@ -160,7 +167,7 @@ class StillpointApp implements App {
       next();
     });
     mountRest(app, rest);
-    mountProbes(app, async () => !this.#isDraining && (await store.healthy()), onlyThese);
+    mountProbes(app, async () => !this.#draining.signal.aborted && (await store.healthy()), onlyThese);
     mountDocs(app, { openapi: openApi(version), asyncapi: asyncApi(version) });
     mountPage(app, webDirectory);
     app.use(notFound);
@@ -202,7 +209,7 @@ class StillpointApp implements App {
   }
 
   async drain(ms: number): Promise<void> {
-    this.#isDraining = true;
+    this.#draining.abort();
     await this.#turns.drain(ms);
     await this.#close();
   }
@@ -234,7 +241,7 @@ class StillpointApp implements App {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isDraining = true;
+    this.#draining.abort();
     await this.#turns[Symbol.asyncDispose]();
     await this.#close();
   }

@@ -84,6 +84,12 @@ const settings = {
   OLLAMA_BASE_URL: httpUrl('http://127.0.0.1:11434').describe('Where Ollama answers'),
   OLLAMA_MODEL: text('llama3.1').describe('Name of the model'),
   OLLAMA_PULL: flag.describe('With 1 a missing model is fetched by Ollama in the background'),
+  RAW_REPLIES: flag.describe(
+    "With 1 the model's words are handed on as they come: labels, length, repeats and all",
+  ),
+  NAVIGATE_WITH_MODEL: flag.describe(
+    'With 1 the model may choose the next step where no rule has a word on an input; the ack then waits for it, 2 s at most',
+  ),
   OLLAMA_SLOTS: whole(1, 1_000, 2).describe(
     'Turns the model works on at once; as OLLAMA_NUM_PARALLEL of Ollama',
   ),

@@ -62,6 +62,8 @@ async function start(
     store,
     speakers,
     retrieval: noRetrieval,
+    rawReplies: config.RAW_REPLIES,
+    navigateWithModel: config.NAVIGATE_WITH_MODEL,
     slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
     leaseMs: config.LEASE_MS,
     compactAfterMs: config.COMPACT_AFTER_MS,

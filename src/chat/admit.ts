@@ -1,6 +1,7 @@
 // From an input to a stored turn: screened first, decided by rules, admitted in one step.
 import { randomBytes } from 'node:crypto';
-import type { Admission, SafetyLevel, SafetyNotice } from '../contract/types.ts';
+import { isDeepStrictEqual } from 'node:util';
+import type { Admission, SafetyNotice } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
@@ -8,8 +9,7 @@ import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
 import { reply } from '../safety/reply.ts';
 import { isRisk } from '../safety/levels.ts';
-import { DEGRADED, screen } from '../safety/screen.ts';
-import type { Screening } from '../safety/screen.ts';
+import { screen } from '../safety/screen.ts';
 import type {
   AdmitRequest,
   Admitted,
@@ -21,11 +21,11 @@ import type {
   TurnRecord,
   TurnView,
 } from '../store/store.ts';
-import { guideLine } from '../therapy/guide.ts';
-import { navigate } from '../therapy/navigate.ts';
-import { perceive } from '../therapy/perceive.ts';
 import { initialProgress } from '../therapy/progress.ts';
 import type { Caller } from './access.ts';
+import { decide, isDegraded } from './decide.ts';
+import type { Decision } from './decide.ts';
+import type { Judge } from './judge.ts';
 import type { Slots, Ticket } from './slots.ts';
 import type { Turns } from './turns.ts';
 import { toCursor, toSession } from './wire.ts';
@@ -33,20 +33,13 @@ import { toCursor, toSession } from './wire.ts';
 /** Turns looked back at for the window of the screening and for what the guide said lately. */
 const LOOK_BACK = 8;
 const DRAIN_RETRY_MS = 2_000;
-/** What the older service's field `self_harm_detected` tells of: harm to oneself, not every risk. */
-const selfHarm: ReadonlySet<SafetyLevel> = new Set<SafetyLevel>([
-  'passive',
-  'active',
-  'plan',
-  'past_attempt',
-]);
-const OVERDOSE = 'medical.overdose';
-
 export interface AdmitParts {
   store: Store;
   turns: Turns;
   slots: Slots;
   speakers: Speakers;
+  /** Asked where no rule has a word on an input; null where nobody is. */
+  judge: Judge | null;
   isDraining: () => boolean;
   node: string;
   leaseMs: number;
@@ -88,7 +81,8 @@ export function freshSession(caller: Caller, sessionId: string): NewSession {
 function newborn(fresh: NewSession, now: number): SessionRecord {
   const at = { createdAt: now, lastInteractionAt: now };
   const counts = { turnCount: 0, lastSeq: 0, lastTurn: 0, version: 0 };
-  return { ...fresh, ...at, ...counts, status: 'active', safety: { level: 'none', mode: 'normal' } };
+  const safety = { level: 'none', mode: 'normal' } as const;
+  return { ...fresh, ...at, ...counts, status: 'active', memory: null, safety };
 }
 
 /** @throws TURN_IN_PROGRESS · TURN_NOT_FOUND it is not the last turn, or did not fail and was not cancelled */
@@ -108,11 +102,6 @@ function mustFit(userInput: string): void {
   });
 }
 
-interface Decision {
-  screening: Screening;
-  plan: TurnPlan;
-}
-
 /** A decision, and the session it was made from. */
 interface Considered extends Decision {
   /** As it was found; undefined when there is none yet. */
@@ -120,26 +109,20 @@ interface Considered extends Decision {
   /** As it is before this input: `found`, or a newborn one. */
   session: SessionRecord;
   last: TurnRecord | undefined;
+  /** What follows from the same with the model's word. */
+  hinted: (hint: string) => TurnPlan;
 }
 
-/** What the rules make of an input in the light of its session. Pure. */
-function decide(words: Words, before: SessionRecord, earlier: TurnView[]): Decision {
-  const recent = earlier.slice(-2).map(({ turn }) => turn.userInput);
-  const screening = screen({ text: words.userInput, recent, mode: before.safety.mode });
-  const { progress } = before;
-  const isSelfHarm = selfHarm.has(screening.level) || screening.reasonCodes.includes(OVERDOSE);
-  const line = guideLine({
-    sessionId: words.sessionId,
-    n: before.lastTurn + 1,
-    userInput: words.userInput,
-    said: earlier.map(({ text }) => text),
-    progress,
-  });
-  const preprocessing = perceive(words.userInput, {
-    selfHarm: { detected: isSelfHarm, phrases: isSelfHarm ? screening.phrases : [] },
-  });
-  const safety = reply(screening, before);
-  return { screening, plan: { preprocessing, navigation: navigate(progress), progress, line, safety } };
+/** What the model said of an input, and what it could choose from. */
+interface Judged {
+  options: Considered['options'];
+  answer: string | undefined;
+}
+
+/** By the rules, or by the model where it was asked just this. */
+function planOf({ options, plan, hinted }: Considered, judged: Judged | null): TurnPlan {
+  if (judged?.answer === undefined || !isDeepStrictEqual(judged.options, options)) return plan;
+  return hinted(judged.answer);
 }
 
 /** The entries of an admission: the input as it was taken, and with a risk where help is to be had. */
@@ -182,23 +165,26 @@ export class Admissions {
     mustFit(words.userInput);
     const fresh = freshSession(caller, words.sessionId);
     try {
-      return await this.#admit(words, fresh, caller.client);
+      return await this.#admit(words, fresh, caller);
     } catch (error) {
       const help = reply(screen({ text: words.userInput, recent: [], mode: 'normal' }), fresh);
       throw help ? withHelp(error, help) : error;
     }
   }
 
-  async #admit(words: Words, fresh: NewSession, client: string): Promise<Admission> {
+  async #admit(words: Words, fresh: NewSession, caller: Caller): Promise<Admission> {
     let ticket: Ticket | null = null;
+    let judged: Judged | null = null;
     try {
       for (;;) {
         const considered = await this.#consider(words, fresh);
         const repeated = await this.#repeated(words, considered.found);
         if (repeated) return repeated;
         if (words.retryOf !== undefined) mustBeRetriable(words.retryOf, considered.last);
-        ticket ??= this.#reserve(client, considered);
-        const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered));
+        ticket ??= this.#reserve(caller.client, considered);
+        judged ??= await this.#judge(words, considered, ticket, caller.signal);
+        const plan = planOf(considered, judged);
+        const admitted = await this.#parts.store.admit(this.#request(words, fresh, { ...considered, plan }));
         if (admitted.kind === 'stale') continue; // somebody else's step went through
         const held = admitted.kind === 'admitted' ? ticket : null;
         if (held) ticket = null;
@@ -215,9 +201,12 @@ export class Admissions {
     const found = known?.owner === fresh.owner ? known : undefined;
     const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
     const session = found ?? newborn(fresh, now());
-    const decision = decide(words, session, earlier);
-    if (decision.screening.reasonCodes.includes(DEGRADED)) log.error({}, 'a stage of the screening failed');
-    return { found, session, last: earlier.at(-1)?.turn, ...decision };
+    const spoken = earlier.map(({ turn, text }) => ({ userInput: turn.userInput, text }));
+    const at = now();
+    const decision = decide(words.userInput, session, spoken, at);
+    const hinted = (hint: string) => decide(words.userInput, session, spoken, at, hint).plan;
+    if (isDegraded(decision)) log.error({}, 'a stage of the screening failed');
+    return { found, session, last: earlier.at(-1)?.turn, hinted, ...decision };
   }
 
   /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */
@@ -226,6 +215,20 @@ export class Admissions {
     if (isDraining() && !isRisk(screening.level)) throw draining();
     if (plan.safety || !nextSpeaker(speakers).needsSlot) return null;
     return slots.reserve(session.clientId ?? client);
+  }
+
+  /** Asks the model, where there is something to ask; an input that is going to be refused is not waited for. */
+  async #judge(
+    { userInput, interrupt }: Words,
+    { options, session, last }: Considered,
+    ticket: Ticket | null,
+    signal: AbortSignal,
+  ): Promise<Judged | null> {
+    const { judge } = this.#parts;
+    const isBusy = last?.endedAt === null && !interrupt;
+    if (options.length === 0 || isBusy || !judge?.isFree(ticket)) return null;
+    const { state_id: state } = session.progress;
+    return { options, answer: await judge.ask({ state, options, userInput }, signal) };
   }
 
   /** A repeat is answered even when nothing new is taken. */

@@ -9,17 +9,24 @@ import type { Guard } from '../safety/guard.ts';
 import type { Lease, NewEntry, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
 import { Fenced, insist, Reply } from './reply.ts';
 import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from './joint.ts';
-import type { Joined, Joint } from './joint.ts';
+import type { Joint } from './joint.ts';
+import { Speech } from './speech.ts';
+import type { Shape, Spoken } from './speech.ts';
 import { Patience } from './patience.ts';
 import type { Slots, Ticket } from './slots.ts';
 import { toSession, toTime } from './wire.ts';
+
+interface Asked {
+  messages: ModelMessage[];
+  shape: Shape;
+}
 
 export interface TurnParts {
   store: Store;
   slots: Slots;
   speakers: Speakers;
-  /** The messages a model is asked with; never later than a few ms. */
-  ask: (session: SessionRecord, turn: TurnRecord, signal: AbortSignal) => Promise<ModelMessage[]>;
+  /** What a model is asked, and what is made of its words; never later than a few ms. */
+  ask: (session: SessionRecord, turn: TurnRecord, model: Model, signal: AbortSignal) => Promise<Asked>;
   guard: (mode: SafetyMode) => Guard;
   leaseMs: number;
   now: () => number;
@@ -120,21 +127,24 @@ export class Turn {
     const { prefix, joint } = await this.#join(model, shown);
     this.#prefixGiven = prefix !== '';
     const signal = this.#stop.signal;
-    const messages = await insist(() => this.#parts.ask(this.#session, this.#record, signal), signal);
+    const ask = () => this.#parts.ask(this.#session, this.#record, model, signal);
+    const { messages, shape } = await insist(ask, signal);
     const guard = this.#parts.guard(this.#session.safety.mode);
+    const speech = new Speech({ joint, shape, guard, shown: this.reply.text });
     const request = { messages, prefix, line: this.#record.plan.line };
     let words = false;
-    for await (const event of model.generate(request, signal)) {
+    // a reply that was whole when its owner died needs no model
+    const events = speech.isOver ? [] : model.generate(request, signal);
+    for await (const event of events) {
       if (event.kind !== 'text') {
         this.#mark(shown === '' ? event.kind : 'recovering');
         continue;
       }
-      words = this.#say(joint.push(event.text), guard, words);
+      words = this.#say(speech.push(event.text), words);
+      if (speech.isOver) break;
       await this.reply.room();
     }
-    this.#say(joint.end(), guard, words);
-    this.reply.push(guard.end());
-    if (this.reply.text === '') throw new ModelError('interrupted', 'the model said nothing');
+    this.#say(speech.end(), words);
   }
 
   #firstPhase(model: Model): Phase {
@@ -158,13 +168,9 @@ export class Turn {
     return { prefix: '', joint: new FreshJoint() };
   }
 
-  /** Hands words on through the output guard; answers whether any of this attempt were said by now. */
-  #say(joined: Joined, guard: Guard, before: boolean): boolean {
-    if (joined.kind === 'restart') {
-      if (joined.text === '') throw new ModelError('refused', 'the model does not go on behind given words');
-      this.reply.reset('', 'begun_anew');
-    }
-    const text = guard.push(joined.text);
+  /** Hands words on to the reply; answers whether any of this attempt were said by now. */
+  #say({ restarts, text }: Spoken, before: boolean): boolean {
+    if (restarts) this.reply.reset('', 'begun_anew');
     if (text === '') return before;
     if (!before) this.#mark('streaming');
     this.#firstTextAt ??= this.#parts.now();
@@ -267,11 +273,11 @@ export class Turn {
   }
 
   async #end(state: 'done' | 'failed', entry: NewEntry): Promise<void> {
-    const { progress } = this.#record.plan;
+    const { progress, memory } = this.#record.plan;
     const isDone = state === 'done';
     const completes = isDone && progress.completion_criteria.ready_for_stage_2;
     const entries = completes && this.#session.status === 'active' ? [entry, this.#completed()] : [entry];
-    const request = { state, entries, progress: isDone ? progress : null, completes };
+    const request = { state, entries, after: isDone ? { progress, memory } : null, completes };
     const { store } = this.#parts;
     // one that was stored though its answer was lost is fenced when it is sent again: the turn is over
     const ended = await insist(() => store.finish(this.lease, request), this.#stop.signal);

@@ -54,6 +54,8 @@ export function toListed(record: ListedSession, storage: string) {
     last_interaction: toTime(record.lastInteractionAt),
     turn_count: record.turnCount,
     current_substate: record.progress.current_substate,
+    state_id: record.progress.state_id,
+    priority_state: record.progress.priority_state,
     storage,
   };
 }

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import * as m from './model.ts';
 import { operations, pushes } from './operations.ts';
 import type { Operation } from './operations.ts';
+import * as p from './progress.ts';
 
 /** A JSON Schema as zod writes it. */
 export type Schema = z.core.JSONSchema.BaseSchema;
@@ -33,10 +34,10 @@ export function refTo(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** The schemas of model.ts that have an id. */
+/** The schemas of model.ts and progress.ts that have an id. */
 function namedModels(): Registry {
   const registry = z.registry<{ id: string }>();
-  for (const schema of Object.values(m)) {
+  for (const schema of [...Object.values(m), ...Object.values(p)]) {
     if (!(schema instanceof z.ZodType)) continue;
     const id = schema.meta()?.id;
     if (id !== undefined) registry.add(schema, { id });

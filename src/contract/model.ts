@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import { errorTable } from './errors.ts';
 import type { ErrorCode } from './errors.ts';
+import { Navigation, SessionProgress } from './progress.ts';
 
 /** Well-formed Unicode: a lone surrogate cannot be stored and read back unchanged. [S-3] */
 export const Text = z.string().refine((value) => value.isWellFormed(), {
@@ -63,22 +64,6 @@ export const SafetyNotice = z
   .object({ level: SafetyLevel, text: z.string(), resources: z.array(Resource) })
   .meta({ id: 'SafetyNotice' });
 
-/** The eleven names of DOMAIN.md 2.5, as integrators of the older service read them. */
-export const criteria = [
-  'goal_established',
-  'vision_created',
-  'problem_identified',
-  'body_awareness_present',
-  'body_location_identified',
-  'body_sensation_identified',
-  'present_moment_focus',
-  'pattern_understood',
-  'rapport_established',
-  'alpha_state_achieved',
-  'ready_for_stage_2',
-] as const;
-export const CompletionCriteria = z.record(z.enum(criteria), z.boolean()).meta({ id: 'CompletionCriteria' });
-
 export const Session = z
   .object({
     session_id: SessionId,
@@ -92,9 +77,7 @@ export const Session = z
     created_at: Timestamp,
     last_interaction: Timestamp,
     turn_count: z.int().min(0),
-    current_substate: z.string(),
-    body_question_count: z.int().min(0),
-    completion_criteria: CompletionCriteria,
+    ...SessionProgress.shape,
     safety: z.object({ level: SafetyLevel, mode: SafetyMode }),
     cursor: Cursor,
   })
@@ -121,21 +104,6 @@ export const Preprocessing = z
     }),
   })
   .meta({ id: 'Preprocessing' });
-export const Navigation = z
-  .object({
-    decision: z.string(),
-    next_state: z.string().nullable(),
-    rag_query: z.string().nullable(),
-    reasoning: z.string().nullable(),
-  })
-  .meta({ id: 'Navigation' });
-export const SessionProgress = z
-  .object({
-    current_substate: z.string(),
-    body_question_count: z.int().min(0),
-    completion_criteria: CompletionCriteria,
-  })
-  .meta({ id: 'SessionProgress' });
 
 export const TherapistResponse = z
   .object({

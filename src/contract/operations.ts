@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import * as m from './model.ts';
+import { Navigation } from './progress.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -270,6 +271,8 @@ export const operations = {
           last_interaction: true,
           turn_count: true,
           current_substate: true,
+          state_id: true,
+          priority_state: true,
         }).extend({ storage: z.string() }),
       ),
       next: z.string().nullable(),
@@ -320,7 +323,7 @@ export const pushes = {
       n: z.int().min(1),
       user_input: z.string(),
       preprocessing: m.Preprocessing,
-      navigation: m.Navigation,
+      navigation: Navigation,
     }),
   }),
   'therapist:token': push({

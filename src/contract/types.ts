@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type * as m from './model.ts';
 import type { operations, pushes } from './operations.ts';
+import type * as p from './progress.ts';
 
 type Operations = typeof operations;
 type Pushes = typeof pushes;
@@ -39,8 +40,14 @@ export type Source = z.output<typeof m.Source>;
 export type Admission = z.output<typeof m.Admission>;
 export type TherapistResponse = z.output<typeof m.TherapistResponse>;
 export type Preprocessing = z.output<typeof m.Preprocessing>;
-export type Navigation = z.output<typeof m.Navigation>;
-export type SessionProgress = z.output<typeof m.SessionProgress>;
+export type Navigation = z.output<typeof p.Navigation>;
+export type SessionProgress = z.output<typeof p.SessionProgress>;
+export type Substate = z.output<typeof p.Substate>;
+export type StateId = z.output<typeof p.StateId>;
+export type PriorityState = z.output<typeof p.PriorityState>;
+export type Decision = z.output<typeof p.Decision>;
+export type RagQuery = z.output<typeof p.RagQuery>;
+export type AlphaStep = z.output<typeof p.AlphaStep>;
 export type SafetyLevel = z.output<typeof m.SafetyLevel>;
 export type SafetyMode = z.output<typeof m.SafetyMode>;
 export type SafetyNotice = z.output<typeof m.SafetyNotice>;

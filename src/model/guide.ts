@@ -11,11 +11,16 @@ export function createGuide({ wordMs }: { wordMs: number }): Model {
     source: 'guide',
     name: 'built-in',
     needsSlot: false,
+    roomTokens: Infinity,
     known: Promise.resolve(),
     state: () => ({ phase: 'ready' }),
     connected: () => true,
     watch: () => ({ [Symbol.dispose]: () => undefined }),
     prefill: async () => 'line',
+    choose: async (_question, signal) => {
+      signal.throwIfAborted();
+      return undefined;
+    },
     generate: (request, signal) => leavable((left) => speak(request, wordMs, signal, left)),
     [Symbol.asyncDispose]: async () => undefined,
   };

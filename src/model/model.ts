@@ -14,6 +14,15 @@ export interface ModelRequest {
   line: string;
 }
 
+/** Something to be judged, with a closed list of answers. */
+export interface Question {
+  /** Written by us alone: no word of a person is in it. */
+  instructions: string;
+  /** What is judged, fenced as data. */
+  text: string;
+  options: readonly string[];
+}
+
 /** `loading` and `prompt` tell why no words come yet. */
 export type ModelEvent = { kind: 'loading' } | { kind: 'prompt' } | { kind: 'text'; text: string };
 
@@ -62,6 +71,9 @@ export interface Model extends AsyncDisposable {
   /** Whether its runs are counted against the model slots; one that costs nothing to run needs no place in the queue. */
   readonly needsSlot: boolean;
 
+  /** Tokens that the messages of one request may take: the context of the model, less what a reply may. */
+  readonly roomTokens: number;
+
   /** Settles once the first look at the model is over, whatever it found, and after a few seconds at the latest. */
   readonly known: Promise<void>;
 
@@ -85,6 +97,12 @@ export interface Model extends AsyncDisposable {
    * @throws ModelError
    */
   generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent>;
+
+  /**
+   * One of the options; undefined when none of them fits, or whatever else came of it. When `signal` aborts, the request
+   * to the model is closed at once, and that signal's reason is the only thing that is raised.
+   */
+  choose(question: Question, signal: AbortSignal): Promise<string | undefined>;
 }
 
 /** Who answers: the model, and who speaks where it cannot. */

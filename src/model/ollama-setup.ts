@@ -1,8 +1,8 @@
 import type { OllamaOptions } from './ollama.ts';
 
 /**
- * What every request carries. The options are the same for each, because Ollama loads the model anew when they change;
- * and `think` is always said, because it is on when left out.
+ * What every request carries. The size of the context is the same for each, because Ollama loads the model anew when it
+ * changes; and `think` is always said, because it is on when left out.
  */
 export interface OllamaSetup {
   readonly model: string;
@@ -12,6 +12,8 @@ export interface OllamaSetup {
   readonly lookMs: number;
   readonly chat: SharedFields;
   readonly load: SharedFields;
+  /** Of a choice from a list, which is short and always the same. */
+  readonly choice: SharedFields;
 }
 
 interface SharedFields {
@@ -20,6 +22,9 @@ interface SharedFields {
   keep_alive: string | number;
   options: { num_ctx: number; num_predict: number; temperature: number };
 }
+
+/** More than the longest option and its JSON take. */
+const CHOICE_TOKENS = 40;
 
 const unitMs: Record<string, number> = {
   h: 3_600_000,
@@ -50,6 +55,11 @@ export function createSetup(options: OllamaOptions): OllamaSetup {
     chat: { ...shared, keep_alive: keepAlive.wire },
     // An empty request with a keep_alive of nothing unloads the model.
     load: { ...shared, keep_alive: keepAlive.ms === 0 ? '1m' : keepAlive.wire },
+    choice: {
+      ...shared,
+      keep_alive: keepAlive.wire,
+      options: { ...shared.options, num_predict: CHOICE_TOKENS, temperature: 0 },
+    },
   };
 }
 

@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import { z } from 'zod';
 import { ModelError } from './model.ts';
-import type { Model, ModelEvent, ModelRequest, ModelState, Prefill } from './model.ts';
+import type { Model, ModelEvent, ModelRequest, ModelState, Prefill, Question } from './model.ts';
+import { chooseWith } from './ollama-choose.ts';
 import { OllamaHttp, toModelError } from './ollama-http.ts';
 import { OllamaLoader } from './ollama-load.ts';
 import { OllamaMonitor } from './ollama-monitor.ts';
@@ -64,6 +65,7 @@ class OllamaModel implements Model {
   readonly source = 'ollama';
   readonly needsSlot = true;
   readonly name: string;
+  readonly roomTokens: number;
   readonly #options: OllamaOptions;
   readonly #setup: OllamaSetup;
   readonly #http: OllamaHttp;
@@ -76,6 +78,7 @@ class OllamaModel implements Model {
 
   constructor(options: OllamaOptions) {
     this.name = options.model;
+    this.roomTokens = options.numCtx - options.numPredict;
     this.#options = options;
     const setup = createSetup(options);
     const { baseUrl, connectMs, knownMs = KNOWN_MS, pull, checkMs, loadMs, log } = options;
@@ -129,6 +132,11 @@ class OllamaModel implements Model {
 
   generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {
     return leavable((left) => this.#reply(request, signal, left));
+  }
+
+  choose(question: Question, signal: AbortSignal): Promise<string | undefined> {
+    const parts = { http: this.#http, setup: this.#setup, loader: this.#loader, closed: this.#closed.signal };
+    return chooseWith({ ...parts, patienceMs: this.#options.firstTokenMs }, question, signal);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -31,7 +31,7 @@ export async function readHealth({ store, speakers, retrieval }: HealthParts): P
     services: {
       ollama: speakers.model.needsSlot && speakers.model.connected() ? 'connected' : 'disconnected',
       rag: retrieval.state(),
-      state_machine: 'not_found',
+      state_machine: 'loaded',
       redis: 'not_configured',
       store: isStored ? 'healthy' : 'unhealthy',
     },

@@ -4,7 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
  * Migration n leads from schema version n to n + 1. One that was ever released is never changed.
  *
  * - Sessions lie under a digest of tenant and id, turns and the log under the row number of their session.
- * - What may be large of a session is its last column: a list does not read it.
+ * - What may be large of a session are its last columns: a list does not read them.
  * - `journal` takes the words of live turns in the order they come, of all sessions after one another: an append
  *   touches one page, where a table ordered by session would touch one page per turn. They are packed into one row of
  *   `log` (event `words`) when another entry follows them or when there are many, so `journal` stays small.
@@ -74,7 +74,31 @@ const migrations = [
 
   CREATE TABLE pulse (id INTEGER PRIMARY KEY CHECK (id = 1), at INTEGER NOT NULL) STRICT;
   `,
+  // Schema version 1 had no memory, and all of its sessions stood where they began.
+  `
+  ALTER TABLE sessions ADD COLUMN memory TEXT;
+  ${setFields('sessions', 'state', beginning('$.progress'))};
+  ${setFields('turns', 'input', beginning('$.plan.progress'))};
+  ${setFields('log', 'data', beginning('$.data.session_progress'))} AND event = 'therapist:done';
+  ${setFields('log', 'data', beginning('$.data'))} AND event = 'session:updated';
+  `,
 ];
+
+/** Sets fields in the plain records of a column, and leaves damaged ones as they are. */
+function setFields(table: string, column: string, fields: string): string {
+  const json = `substr(${column}, 2)`;
+  return `UPDATE ${table} SET ${column} = '1' || json_set(${json}, ${fields}) WHERE json_valid(${json})`;
+}
+
+/** What migration 1 adds to a progress: the fields by which a session stands at its beginning. */
+function beginning(progress: string): string {
+  return `
+    '${progress}.state_id', '1.1', '${progress}.priority_state', NULL, '${progress}.technique', 'none',
+    '${progress}.handoff_recommended', json('false'), '${progress}.alpha', NULL,
+    '${progress}.criteria_detail', json('{"emotion_identified":false,"vision_presented":false,
+      "psycho_education_provided":false,"education_understood":false,"problem_asked":false,"second_cycle":false,
+      "alpha_started":false,"alpha_declined":false}')`;
+}
 
 function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.['user_version']);

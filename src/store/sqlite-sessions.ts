@@ -24,6 +24,7 @@ export class SqliteSessions {
   readonly #metadata = new Envelope<SessionRecord['metadata']>();
   readonly #identity = new Envelope<Identity>();
   readonly #state = new Envelope<State>();
+  readonly #memory = new Envelope<string>();
   readonly #lives: LiveTurns;
   readonly #statements;
   readonly #drops: StatementSync[];
@@ -39,6 +40,7 @@ export class SqliteSessions {
           'VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
       ),
       update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
+      remember: db.prepare('UPDATE sessions SET memory = ? WHERE id = ?'),
       ofKey: db.prepare(
         'SELECT sessions.* FROM create_keys JOIN sessions ON sessions.id = create_keys.session WHERE create_keys.key = ?',
       ),
@@ -91,6 +93,7 @@ export class SqliteSessions {
       createdAt: now,
       lastInteractionAt: now,
       turnCount: 0,
+      memory: null,
       safety: { level: 'none', mode: 'normal' },
       lastSeq: 0,
       lastTurn: 0,
@@ -114,9 +117,14 @@ export class SqliteSessions {
   }
 
   /** Stores what changed of a session. */
-  update(stored: StoredSession, changes: Partial<State & { lastSeq: number }>): StoredSession {
+  update(
+    stored: StoredSession,
+    changes: Partial<State & { lastSeq: number; memory: string }>,
+  ): StoredSession {
     const session = { ...stored.session, ...changes };
     this.#statements.update.run(session.lastSeq, this.#state.seal(parts(session).state), stored.id);
+    if (changes.memory !== undefined)
+      this.#statements.remember.run(this.#memory.seal(changes.memory), stored.id);
     return { ...stored, session };
   }
 
@@ -139,10 +147,11 @@ export class SqliteSessions {
 
   #stored(row: Row): StoredSession {
     const metadata = this.#metadata.open(textOf(row, 'metadata'));
+    const memory = row['memory'] === null ? null : this.#memory.open(textOf(row, 'memory'));
     return {
       id: numberOf(row, 'id'),
       key: textOf(row, 'key'),
-      session: { ...this.#listed(row), metadata },
+      session: { ...this.#listed(row), metadata, memory },
     };
   }
 
@@ -155,7 +164,7 @@ export class SqliteSessions {
   }
 }
 
-/** What never changes apart from what does. The last entry and the metadata have columns of their own. */
+/** What never changes apart from what does. The last entry, the metadata and the memory have columns of their own. */
 function parts(session: ListedSession): { identity: Identity; state: State } {
   const { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt } = session;
   const { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version } = session;

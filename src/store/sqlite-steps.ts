@@ -107,13 +107,13 @@ export class SqliteSteps {
       throw new Error(`No end entry for a turn that is ${request.state}`);
     }
     this.#say(step, live, request.entries.slice(0, end).filter(isWords));
-    const { progress, ...session } = stored.session;
+    const { session } = stored;
     this.#end(step, live, { state: request.state, generation: lease.generation }, request.entries.slice(end));
     sessions.update(stored, {
       ...this.#touched(session),
       lastSeq: live.head,
       status: request.completes ? 'completed' : session.status,
-      progress: request.progress ?? progress,
+      ...request.after,
       turnCount: session.turnCount + (request.state === 'done' ? 1 : 0),
     });
     return 'finished';
@@ -259,7 +259,9 @@ export class SqliteSteps {
     const { log, lives } = this.#data;
     const lastSeq = live.head + 1;
     log.append(step, { session: live.session, head: live.head, live }, entries);
-    this.#update(step, live, { ...live.turn, ...over, lastSeq, endedAt: this.#clock.now(), position: null });
+    const plan = { ...live.turn.plan, memory: '' };
+    const ended = { ...live.turn, ...over, plan, lastSeq, endedAt: this.#clock.now(), position: null };
+    this.#update(step, live, ended);
     lives.remove(step, live);
   }
 

@@ -1,13 +1,16 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Row } from './columns.ts';
 import type { LiveTurn } from './live-turns.ts';
-import type { LogRecord, TurnRecord, TurnView } from './store.ts';
+import type { LogRecord, TurnPlan, TurnRecord, TurnView } from './store.ts';
 import { numberOf, textOf } from './columns.ts';
 import { digest, Envelope } from './envelope.ts';
 import { endText } from './fold.ts';
 
-type Asked = Pick<TurnRecord, 'turnId' | 'n' | 'inputId' | 'userInput' | 'plan' | 'firstSeq' | 'startedAt'>;
-type State = Omit<TurnRecord, keyof Asked>;
+type Asked = Pick<TurnRecord, 'turnId' | 'n' | 'inputId' | 'userInput' | 'firstSeq' | 'startedAt'> & {
+  plan: Omit<TurnPlan, 'memory'>;
+};
+/** The memory lies here, so that it goes when the turn ends; plans of schema version 1 had none. */
+type State = Omit<TurnRecord, keyof Asked> & { memory?: string };
 
 /** With the end entry of an ended turn beside it. */
 const VIEW =
@@ -118,7 +121,9 @@ export class SqliteTurns {
   }
 
   #turn(row: Row): TurnRecord {
-    return { ...this.#asked.open(textOf(row, 'input')), ...this.#state.open(textOf(row, 'state')) };
+    const { plan, ...asked } = this.#asked.open(textOf(row, 'input'));
+    const { memory = '', ...state } = this.#state.open(textOf(row, 'state'));
+    return { ...asked, ...state, plan: { ...plan, memory } };
   }
 
   #view(row: Row, live: LiveTurn | undefined): TurnView {
@@ -139,5 +144,7 @@ export function liveView(live: LiveTurn): TurnView {
 /** What never changes apart from what does: the plan is large. */
 function parts(turn: TurnRecord): { asked: Asked; state: State } {
   const { turnId, n, inputId, userInput, plan, firstSeq, startedAt, ...state } = turn;
-  return { asked: { turnId, n, inputId, userInput, plan, firstSeq, startedAt }, state };
+  const { memory, ...decided } = plan;
+  const asked = { turnId, n, inputId, userInput, plan: decided, firstSeq, startedAt };
+  return { asked, state: { ...state, memory } };
 }

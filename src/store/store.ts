@@ -44,6 +44,8 @@ export interface SessionRecord extends SessionLife {
   /** Turns that ended `done`. */
   turnCount: number;
   progress: SessionProgress;
+  /** What the guided process remembers, in a form that only therapy reads; null before the first turn that ended `done`. */
+  memory: string | null;
   safety: { level: SafetyLevel; mode: SafetyMode };
   /** Number of the last log entry; 0 when the log is empty. */
   lastSeq: number;
@@ -54,7 +56,7 @@ export interface SessionRecord extends SessionLife {
 }
 
 /** A list leaves out what may be large. */
-export type ListedSession = Omit<SessionRecord, 'metadata'>;
+export type ListedSession = Omit<SessionRecord, 'metadata' | 'memory'>;
 
 export type NewSession = Pick<
   SessionRecord,
@@ -76,6 +78,8 @@ export interface TurnPlan {
   navigation: Navigation;
   /** The session's progress once this turn is done. */
   progress: SessionProgress;
+  /** The session's memory once this turn is done; an ended turn keeps no copy of it. */
+  memory: string;
   /** What the guide's content says here. */
   line: string;
   /** The fixed reply to a risk; no model is asked then. [P-12] */
@@ -167,8 +171,8 @@ export interface FinishRequest {
   state: 'done' | 'failed';
   /** Last words that were not appended yet, then the end entry, then what the end changes. */
   entries: NewEntry[];
-  /** With `done`: the progress of the session from now on, committed in the same step. */
-  progress: SessionProgress | null;
+  /** With `done`: how far the session is from now on and what it remembers, committed in the same step; else null. */
+  after: { progress: SessionProgress; memory: string } | null;
   /** Whether the session is `completed` from now on; else its status stays as it is. */
   completes: boolean;
 }

@@ -1,117 +1,25 @@
-// What the authored content says here. The built-in guide streams this line; a model's answer may be replaced by it.
-import type { SessionProgress } from '../contract/types.ts';
+// What the authored content says on a turn. The built-in guide streams this line; a model's answer may be replaced by it.
+import type { Ack, Act } from './process/acts.ts';
 import content from './content/guide.en.json' with { type: 'json' };
+import type { Slots } from './memory.ts';
 
 export interface GuideMoment {
   sessionId: string;
   /** Number of the turn, from 1. */
   n: number;
-  userInput: string;
+  act: Act;
+  ack: Ack | null;
+  slots: Slots;
   /** The guide's last lines, up to eight; none of their sentences is said again. */
   said: readonly string[];
-  progress: SessionProgress;
 }
 
-/** Kinds with lines of their own are answered by these; the others by an acknowledgement and the theme of the turn. */
-type Heard = keyof typeof content.acks | 'silence' | 'thanks' | 'bye' | 'who';
-type Slots = Readonly<Record<string, string | undefined>>;
+type Fillings = Readonly<Record<string, string | null>>;
 
-const acks: Readonly<Record<string, readonly string[]>> = content.acks;
-const lines: Readonly<Record<string, readonly string[]>> = content.lines;
-const themes: readonly string[] = Object.keys(lines);
-/** Themes that may follow anything, when all lines of the one wanted were said lately. */
-const spare: readonly string[] = [
-  'stay',
-  'breath',
-  'ease',
-  'change',
-  'widen',
-  'picture',
-  'body_where',
-  'body_quality',
-  'wish',
-];
-const LONG_WORDS = 40;
-const SHORT_WORDS = 3;
-/** UTF-16 units of an input, and of a line said before, that have a say: an authored line is far shorter. */
-const HEARD_MAX = 2_000;
-
-/** The words at the beginning of what was said; how much of it is looked at is bound before and after letters are taken apart. */
-function wordsOf(text: string): string[] {
-  return text
-    .trimStart()
-    .slice(0, HEARD_MAX)
-    .normalize('NFKC')
-    .slice(0, HEARD_MAX)
-    .toLowerCase()
-    .replace(/[\u2018\u2019]/g, "'")
-    .split(/[^\p{L}\p{N}']+/u)
-    .filter((word) => word !== '');
-}
-
-function firstOf(words: readonly string[], list: readonly string[]): string | undefined {
-  return words.find((word) => list.includes(word));
-}
-
-/** A word of the list that stands behind one of `before`, or is nearly all that was said. */
-function firstBehind(
-  words: readonly string[],
-  list: readonly string[],
-  before: readonly string[],
-): string | undefined {
-  return words.find(
-    (word, at) =>
-      list.includes(word) && (words.length <= 2 || before.includes(words[at - 1] ?? '') || at === 0),
-  );
-}
-
-function slotsOf(words: readonly string[]): Slots {
-  const denied = firstOf(words, content.negations) !== undefined;
-  return {
-    place: firstBehind(words, content.places, content.beforePlaces),
-    state: denied ? undefined : firstOf(words, content.states),
-    feeling: denied ? undefined : firstBehind(words, content.feelings, content.own),
-  };
-}
-
-function hasPhrase(plain: string, phrases: readonly string[]): boolean {
-  return phrases.some((phrase) => plain.includes(` ${phrase} `));
-}
-
-/** What kind of thing was said. The first that fits. */
-function hear(userInput: string, words: readonly string[], slots: Slots): Heard {
-  const plain = ` ${words.join(' ')} `;
-  const brief = words.length <= SHORT_WORDS;
-  const wished = words.some((word) => content.wishes.includes(word)) && slots['state'] !== undefined;
-  const cases: readonly (readonly [Heard, boolean])[] = [
-    ['silence', words.length === 0],
-    ['who', hasPhrase(plain, content.who)],
-    [
-      'bye',
-      words.length <= 8 &&
-        (firstOf(words, content.bye) !== undefined || hasPhrase(plain, content.byePhrases)),
-    ],
-    ['unsure', words.length <= 10 && hasPhrase(plain, content.unsure)],
-    ['thanks', words.length <= 8 && firstOf(words, content.thanks) !== undefined],
-    ['long', words.length > LONG_WORDS],
-    ['wish', wished],
-    ['place', slots['place'] !== undefined],
-    ['sensation', firstOf(words, content.sensations) !== undefined],
-    ['feeling', slots['feeling'] !== undefined],
-    ['no', brief && firstOf(words, content.no) !== undefined],
-    ['yes', brief && firstOf(words, content.yes) !== undefined],
-    ['question', userInput.trimEnd().endsWith('?')],
-  ];
-  return cases.find(([, fits]) => fits)?.[0] ?? 'plain';
-}
-
-/** The theme that comes next: the path once, then rounds; what was answered already is not asked for. */
-function themeFor(n: number, heard: Heard): string {
-  const { path, round, instead, alone } = content;
-  if (alone.includes(heard)) return heard;
-  const theme = path[n - 1] ?? round[(n - path.length - 1) % round.length] ?? 'stay';
-  return instead.find((change) => change.heard.includes(heard) && change.theme.includes(theme))?.to ?? theme;
-}
+const acks: Readonly<Record<Ack, readonly string[]>> = content.acks;
+const lines: Readonly<Record<Act, readonly string[]>> = content.lines;
+/** UTF-16 units of a line said before that are looked at: an authored one is shorter. */
+const SAID_MAX = 4_000;
 
 /** FNV-1a with a final mix, so that neighbouring turns choose differently. */
 function seedOf(text: string): number {
@@ -121,57 +29,78 @@ function seedOf(text: string): number {
   return (hash ^ (hash >>> 13)) >>> 0;
 }
 
-function fill(line: string, slots: Slots): string | undefined {
-  let whole = true;
-  const text = line.replace(/\{(\w+)\}/g, (slot, name: string) => {
-    const value = slots[name];
-    if (value === undefined) whole = false;
+/** The template with its slots filled; undefined when one of them is not known. */
+function fill(template: string, fillings: Fillings): string | undefined {
+  let isWhole = true;
+  const text = template.replace(/\{(\w+)\}/g, (slot, name: string) => {
+    const value = fillings[name] ?? null;
+    if (value === null) isWhole = false;
     return value ?? slot;
   });
-  return whole ? text : undefined;
+  return isWhole ? text : undefined;
 }
 
-function sentencesOf(line: string): string[] {
-  return (
-    line
-      .slice(0, HEARD_MAX)
-      .toLowerCase()
-      .match(/[^.?!]+[.?!]*/g)
-      ?.map((sentence) => sentence.trim()) ?? []
-  );
+/** The sentences of a line as they are compared: without case, spaces made one. */
+export function sentencesOf(line: string): string[] {
+  const sentences = line.slice(0, SAID_MAX).match(/[^.?!]+[.?!]*/g) ?? [];
+  return sentences.map((sentence) => sentence.trim().replace(/\s+/g, ' ').toLowerCase()).filter(Boolean);
 }
 
-function rotate<T>(list: readonly T[], by: number): T[] {
-  const at = list.length === 0 ? 0 : by % list.length;
-  return [...list.slice(at), ...list.slice(0, at)];
+interface Line {
+  text: string;
+  template: string;
 }
 
+/** The first of the templates, from the seeded place on, that is whole and has no sentence in `spoken`. */
 function fresh(
-  list: readonly string[],
+  templates: readonly string[],
   seed: number,
-  slots: Slots,
+  fillings: Fillings,
   spoken: ReadonlySet<string>,
-): string | undefined {
-  return rotate(list, seed)
-    .map((line) => fill(line, slots))
-    .find((line) => line !== undefined && !sentencesOf(line).some((sentence) => spoken.has(sentence)));
+): Line | undefined {
+  for (let i = 0; i < templates.length; i += 1) {
+    const template = templates[(seed + i) % templates.length] ?? '';
+    const text = fill(template, fillings);
+    if (text !== undefined && !sentencesOf(text).some((sentence) => spoken.has(sentence)))
+      return { text, template };
+  }
+  return undefined;
+}
+
+/** Told back once is enough: an acknowledgement names nothing that the line names. */
+function besides(templates: readonly string[], line: string): readonly string[] {
+  const named = line.match(/\{(?:place|sensation|emotion|trouble)\}/g) ?? [];
+  return templates.filter((template) => !named.some((slot) => template.includes(slot)));
+}
+
+/** Where the goal is named whenever it is known. */
+const namesGoal: ReadonlySet<string> = new Set<Ack | Act>(['back', 'goal_changed', 'link']);
+
+/** The templates of a kind, those that name the goal first where that matters. */
+function ordered(kind: Ack | Act, templates: readonly string[], { goal }: Fillings): readonly string[] {
+  if (!namesGoal.has(kind) || goal === null) return templates;
+  return templates.filter((template) => template.includes('{goal}'));
+}
+
+function fillingsOf({ goal, trouble, emotion, location, sensation }: Slots, seed: number): Fillings {
+  const animals = content.animals[seed % content.animals.length];
+  return { goal, trouble, emotion, place: location, sensation, ...animals };
 }
 
 /**
- * The guide's line for a turn: one to three sentences, at most one question, the same for the same session, turn and talk, and no
- * sentence of the lines in `said`.
+ * The guide's line for a turn: an acknowledgement and the line of the act, the same for the same session, turn and talk. No sentence of
+ * the lines in `said` is in it, and at most one question.
  */
-export function guideLine({ sessionId, n, userInput, said }: GuideMoment): string {
-  const words = wordsOf(userInput);
-  const slots = slotsOf(words);
-  const heard = hear(userInput, words, slots);
-  const theme = themeFor(n, heard);
+export function guideLine({ sessionId, n, act, ack, slots, said }: GuideMoment): string {
   const seed = seedOf(`${sessionId}\n${n}`);
+  const fillings = fillingsOf(slots, seed);
   const spoken = new Set(said.flatMap(sentencesOf));
   const line =
-    [theme, ...spare, ...themes].map((name) => fresh(lines[name] ?? [], seed, slots, spoken)).find(Boolean) ??
-    '';
-  const ack =
-    theme === heard || theme === 'arrive' ? undefined : fresh(acks[heard] ?? [], seed >>> 3, slots, spoken);
-  return ack === undefined || sentencesOf(line).length > 2 ? line : `${ack} ${line}`;
+    fresh(ordered(act, lines[act], fillings), seed, fillings, spoken) ??
+    fresh(content.spare, seed, fillings, spoken);
+  const { text = '', template = '' } = line ?? {};
+  if (ack === null) return text;
+  const templates = besides(ordered(ack, acks[ack], fillings), template);
+  const before = fresh(templates, seed >>> 5, fillings, spoken);
+  return before === undefined ? text : `${before.text} ${text}`;
 }

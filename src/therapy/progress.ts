@@ -19,5 +19,20 @@ export function initialProgress(): SessionProgress {
       alpha_state_achieved: false,
       ready_for_stage_2: false,
     },
+    state_id: '1.1',
+    priority_state: null,
+    criteria_detail: {
+      emotion_identified: false,
+      vision_presented: false,
+      psycho_education_provided: false,
+      education_understood: false,
+      problem_asked: false,
+      second_cycle: false,
+      alpha_started: false,
+      alpha_declined: false,
+    },
+    technique: 'none',
+    handoff_recommended: false,
+    alpha: null,
   };
 }

@@ -1,5 +1,7 @@
 // Third step of a turn: what a model is told.
 import content from './content/prompt.en.json' with { type: 'json' };
+import { answeredBy } from './memory.ts';
+import type { Slots } from './memory.ts';
 
 export interface PromptMessage {
   role: 'system' | 'user' | 'assistant';
@@ -13,16 +15,28 @@ export interface PromptParts {
   userInput: string;
   exemplars: readonly { clientExample: string; guideLine: string }[];
   locale: string | null;
+  /** What is remembered of the person, whatever of the talk fits below. */
+  slots: Slots;
+  /** The name of the state that is spoken from. */
+  step: string;
+  /** What the guide's content says here. */
+  line: string;
+  /** Tokens the messages may take together. */
+  roomTokens: number;
 }
 
-/** Most UTF-16 units of earlier turns, about 3,000 tokens. A larger one delays the first word. */
-export const HISTORY_MAX = 12_000;
+/** Most tokens of earlier turns. More of them would delay the first word. */
+export const HISTORY_TOKENS = 3_000;
+/** At least so much of what the person says now is kept, its beginning and its end. */
+const INPUT_MIN_TOKENS = 256;
+/** What a template of a model adds to each message. */
+const MESSAGE_TOKENS = 8;
 
 const LOCALE = /^[a-z]{2,3}(?:[-_][a-z0-9]{2,8}){0,3}$/i;
 
 /**
- * Takes the force out of the marks that chat templates read as the start or end of a role, by a space inside them. Only the copy
- * for the model is changed; what is stored and shown stays as it was written.
+ * Takes the force out of the marks that chat templates and our own fence read as the start or end of a part, by a space inside them.
+ * Only the copy for the model is changed; what is stored and shown stays as it was written.
  */
 export function neutralise(text: string): string {
   return text
@@ -31,26 +45,51 @@ export function neutralise(text: string): string {
     .replace(/\[(?=\/?[A-Z])/gi, '[ ');
 }
 
-function fill(template: string, slots: Readonly<Record<string, string>>): string {
+/** What the person wrote, as data. */
+export const fence = (text: string): string => `<person>\n${neutralise(text)}\n</person>`;
+
+/** Above what tokenizers make of it: three and a half letters of plain text a token, other scripts one each. */
+export function tokensOf(text: string): number {
+  // eslint-disable-next-line no-control-regex -- all of ASCII
+  const plain = text.match(/[\x00-\x7f]/g)?.length ?? 0;
+  return Math.ceil(plain / 3.5) + (text.length - plain);
+}
+
+export function fill(template: string, slots: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (slot, name: string) => slots[name] ?? slot);
 }
 
-function systemPrompt({ exemplars, locale }: PromptParts): string {
+function memoryLines(slots: Slots): string[] {
+  const { known, memory, answered, topics } = content;
+  const told = (['goal', 'trouble', 'emotion', 'location', 'sensation'] as const).flatMap((name) => {
+    const value = slots[name];
+    return value === null ? [] : [fill(known[name], { [name]: value })];
+  });
+  const closed = answeredBy(slots).map((name) => topics[name]);
+  return [
+    ...(told.length > 0 ? [memory, ...told] : []),
+    ...(closed.length > 0 ? [fill(answered, { topics: closed.join('; ') })] : []),
+  ];
+}
+
+function systemPrompt({ exemplars, locale, slots, step, line }: PromptParts): string {
   const lines = [...content.system];
   if (locale !== null && LOCALE.test(locale)) lines.push(fill(content.language, { locale }));
   if (exemplars.length > 0) lines.push(content.examples);
   for (const { clientExample, guideLine } of exemplars) {
     lines.push(fill(content.example, { person: neutralise(clientExample), guide: neutralise(guideLine) }));
   }
+  lines.push(...memoryLines(slots), fill(content.step, { step }));
+  if (line !== '') lines.push(content.line, line);
   return lines.join('\n');
 }
 
-/** The newest turns that fit into the budget, without a hole. A turn that ended without words leaves only the person's. */
-function history(turns: PromptParts['turns']): PromptMessage[] {
+/** The newest turns that fit, without a hole. A turn that ended without words leaves only the person's. */
+function history(turns: PromptParts['turns'], tokens: number): PromptMessage[] {
   const kept: PromptMessage[][] = [];
-  let left = HISTORY_MAX;
+  let left = tokens;
   for (const turn of turns.toReversed()) {
-    left -= turn.userInput.length + turn.reply.length;
+    left -= tokensOf(turn.userInput) + tokensOf(turn.reply) + 2 * MESSAGE_TOKENS;
     if (left < 0) break;
     const said: PromptMessage[] = [{ role: 'user', content: neutralise(turn.userInput) }];
     if (turn.reply !== '') said.push({ role: 'assistant', content: neutralise(turn.reply) });
@@ -59,11 +98,22 @@ function history(turns: PromptParts['turns']): PromptMessage[] {
   return kept.flat();
 }
 
-/** System prompt first, then as much of the talk as fits, and last what the person says now, always whole. */
+/** The whole text, or when that is too long its beginning and its end. */
+export function fit(text: string, tokens: number): string {
+  if (tokensOf(text) <= tokens) return text;
+  const half = Math.floor(tokens / 2);
+  return `${text.slice(0, half)}${content.cut}${text.slice(-half)}`.toWellFormed();
+}
+
+/** System prompt first, then as much of the talk as fits, and last what the person says now. */
 export function buildPrompt(parts: PromptParts): PromptMessage[] {
+  const system = systemPrompt(parts);
+  const room = parts.roomTokens - tokensOf(system) - 2 * MESSAGE_TOKENS;
+  const input = fit(parts.userInput, Math.max(INPUT_MIN_TOKENS, room));
+  const left = Math.min(HISTORY_TOKENS, room - tokensOf(input));
   return [
-    { role: 'system', content: systemPrompt(parts) },
-    ...history(parts.turns),
-    { role: 'user', content: neutralise(parts.userInput) },
+    { role: 'system', content: system },
+    ...history(parts.turns, left),
+    { role: 'user', content: neutralise(input) },
   ];
 }

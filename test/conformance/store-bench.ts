@@ -1,4 +1,5 @@
 // What the cases of the store suite are made with.
+import type { SessionProgress } from '../../src/contract/types.ts';
 import type {
   AdmitRequest,
   Lease,
@@ -24,7 +25,7 @@ export type OpenStore = () => Promise<StoreUnderTest>;
 
 export const LEASE_MS = 8000;
 
-const progress = {
+const progress: SessionProgress = {
   current_substate: '1.1_goal_and_vision',
   body_question_count: 0,
   completion_criteria: {
@@ -40,6 +41,21 @@ const progress = {
     alpha_state_achieved: false,
     ready_for_stage_2: false,
   },
+  state_id: '1.1',
+  priority_state: null,
+  criteria_detail: {
+    emotion_identified: false,
+    vision_presented: false,
+    psycho_education_provided: false,
+    education_understood: false,
+    problem_asked: false,
+    second_cycle: false,
+    alpha_started: false,
+    alpha_declined: false,
+  },
+  technique: 'none',
+  handoff_recommended: false,
+  alpha: null,
 };
 
 export const plan: TurnPlan = {
@@ -58,7 +74,8 @@ export const plan: TurnPlan = {
     },
   },
   navigation: { decision: 'clarify_goal', next_state: null, rag_query: null, reasoning: null },
-  progress: { ...progress, current_substate: '1.2_problem_and_body' },
+  progress: { ...progress, current_substate: '1.2_problem_and_body', state_id: '2.1' },
+  memory: '{"goal":"calm"}',
   line: 'What would you like to get out of this?',
   safety: null,
 };
@@ -159,11 +176,17 @@ export function disclosure(text: string): NewEntry {
 
 /** A finish without last words. */
 export function ending(turnId: string, text: string): Parameters<Store['finish']>[1] {
-  return { state: 'done', entries: [done(turnId, text)], progress: plan.progress, completes: false };
+  const { progress: reached, memory } = plan;
+  return {
+    state: 'done',
+    entries: [done(turnId, text)],
+    after: { progress: reached, memory },
+    completes: false,
+  };
 }
 
 export function failure(turnId: string, text: string): Parameters<Store['finish']>[1] {
-  return { state: 'failed', entries: [failed(turnId, text)], progress: null, completes: false };
+  return { state: 'failed', entries: [failed(turnId, text)], after: null, completes: false };
 }
 
 /** A session with one ended turn that said `words`. */

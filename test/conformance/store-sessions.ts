@@ -1,7 +1,18 @@
 import { assert, asyncProperty, string, uniqueArray } from 'fast-check';
 import { expect, it } from 'vitest';
 import type { OpenStore } from './store-bench.ts';
-import { admit, disclosure, input, LEASE_MS, newSession, spoken, token, wholeLog } from './store-bench.ts';
+import {
+  admit,
+  disclosure,
+  ending,
+  input,
+  LEASE_MS,
+  newSession,
+  plan,
+  spoken,
+  token,
+  wholeLog,
+} from './store-bench.ts';
 
 const ids = [
   '../x',
@@ -328,16 +339,18 @@ export function sessionCases(open: OpenStore): void {
     expect(sessions[0]?.lastSeq).toBe(2);
   });
 
-  it('lists all of a session but its metadata', async () => {
+  it('lists all of a session but its metadata and its memory', async () => {
     await using bench = await open();
     const made = newSession('heavy', { metadata: { heavy: true } });
-    await bench.store.create({ session: made, createKey: null, idGiven: true });
-    const { metadata, ...listed } = (await bench.store.session(made)) ?? {};
+    const { lease } = await admit(bench.store, 'heavy', 'turn', { session: made });
+    await bench.store.finish(lease, ending('turn', ''));
+    const { metadata, memory, ...listed } = (await bench.store.session(made)) ?? {};
 
     const { sessions } = await bench.store.list('tenant', null, null, 10);
 
     expect(sessions).toStrictEqual([listed]);
     expect(metadata).toEqual({ heavy: true });
+    expect(memory).toBe(plan.memory);
   });
 
   it('begins at the start for a page cursor it never gave', async () => {

@@ -3,6 +3,7 @@ import { describe } from 'vitest';
 import type { OpenStore } from './store-bench.ts';
 import { admissionCases } from './store-admission.ts';
 import { logCases } from './store-log.ts';
+import { memoryCases, memoryRestartCases } from './store-memory.ts';
 import { ownershipCases, restartCases } from './store-ownership.ts';
 import { sessionCases } from './store-sessions.ts';
 import { turnCases } from './store-turns.ts';
@@ -13,8 +14,10 @@ export function storeConformance(name: string, open: OpenStore, { survives }: { 
     describe('sessions', () => sessionCases(open));
     describe('admission', () => admissionCases(open));
     describe('turns', () => turnCases(open));
+    describe('memory', () => memoryCases(open));
     describe('log', () => logCases(open));
     describe('ownership', () => ownershipCases(open));
     if (survives) describe('restart', () => restartCases(open));
+    if (survives) describe('memory after a restart', () => memoryRestartCases(open));
   });
 }

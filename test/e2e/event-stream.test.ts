@@ -12,7 +12,7 @@ const ends = ['therapist:done', 'therapist:error', 'turn:cancelled'];
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await openScene({ fake: { behaviour: { reply: REPLY } } });
+  scene = await openScene({ env: { RAW_REPLIES: '1' }, fake: { behaviour: { reply: REPLY } } });
 });
 afterEach(() => scene.fake.release());
 afterAll(() => scene[Symbol.asyncDispose]());

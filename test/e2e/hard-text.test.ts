@@ -27,7 +27,7 @@ const History = z.object({ turns: z.array(z.looseObject({ text: z.string(), user
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '100000' } });
+  scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '100000', RAW_REPLIES: '1' } });
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 

@@ -14,7 +14,7 @@ import { deadline } from '../support/wait.ts';
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '2000' } });
+  scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '2000', RAW_REPLIES: '1' } });
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 

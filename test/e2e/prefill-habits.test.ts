@@ -55,7 +55,10 @@ test.for(habits)(
   '[P-3] a reply that broke off is one reply for all when the model $model (scenario 35)',
   async (habit) => {
     const { later, first = {}, next = [], cut = first.pieceSize === undefined ? 10 : 3, resets } = habit;
-    await using scene = await openScene({ fake: { behaviour: { reply, ...later } } });
+    await using scene = await openScene({
+      env: { RAW_REPLIES: '1' },
+      fake: { behaviour: { reply, ...later } },
+    });
     scene.fake.next({ ...first, fault: { kind: 'close', after: cut } });
     for (const behaviour of next) scene.fake.next(behaviour);
     const { client, socket, admission } = await scene.speak('s', 'I feel restless');

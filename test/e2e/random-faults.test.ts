@@ -91,7 +91,7 @@ const Turn = z.looseObject({
 
 test(`[P-2] [P-3] [P-8] through kills, faults of the model, cancels and reconnects all turns end and all texts are right (seed ${seed}) (scenario 82)`, async () => {
   const random = randomFrom(seed);
-  const env = { OLLAMA_STALL_MS: '200', OLLAMA_FIRST_TOKEN_MS: '200', OLLAMA_SLOTS: '3' };
+  const env = { OLLAMA_STALL_MS: '200', OLLAMA_FIRST_TOKEN_MS: '200', OLLAMA_SLOTS: '3', RAW_REPLIES: '1' };
   const reply: Behaviour['reply'] = (messages) =>
     replyTo(messages.findLast(({ role }) => role === 'user')?.content ?? '');
   await using scene = await openScene({ env, fake: { behaviour: { reply } } });

@@ -10,7 +10,7 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 describe('a reply', () => {
   let scene: Scene;
   beforeAll(async () => {
-    scene = await openScene();
+    scene = await openScene({ env: { RAW_REPLIES: '1' } });
   });
   afterEach(() => scene.fake.release());
   afterAll(() => scene[Symbol.asyncDispose]());

@@ -102,7 +102,7 @@ describe('[P-8] an unfinished turn', () => {
   test('is no reason to stop when its lease cannot be renewed for a moment', async () => {
     const { log, says } = listen();
     const store = faultyStore(await openSqlite({ directory: ':memory:' }), { renew: refused });
-    const model = new ScriptedModel({ always: ['Take ', HOLD, 'your time.'] });
+    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
     await using app = await startWith(model, { store, leaseMs: 40, log });
     using socket = await connect(app.url);
     const client = socket.feed(new Client('s'));
@@ -228,7 +228,7 @@ describe('every minute', () => {
 describe('a server that goes down', () => {
   /** A server with a turn that waits, and a drain of ten seconds that has begun. */
   async function draining() {
-    const model = new ScriptedModel({ always: ['Take ', HOLD, 'your time.'] });
+    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
     const app = await startWith(model);
     const socket = await connect(app.url);
     const client = socket.feed(new Client('s'));
@@ -303,7 +303,7 @@ describe('a server that goes down', () => {
   });
 
   test('leaves a turn that does not end in time to the next one, with its words', async () => {
-    const model = new ScriptedModel({ always: ['Take ', HOLD, 'your time.'] });
+    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
     const store = await openSqlite({ directory: ':memory:' });
     await using app = await startWith(model, { store });
     using socket = await connect(app.url);
@@ -314,12 +314,12 @@ describe('a server that goes down', () => {
 
     expect(model.busy).toBe(0);
     const [taken] = await store.takeOver('next', 8_000, 1);
-    expect(taken?.view).toMatchObject({ text: 'Take ', turn: { generation: 2, state: 'running' } });
+    expect(taken?.view).toMatchObject({ text: 'Take', turn: { generation: 2, state: 'running' } });
   });
 });
 
 test('[P-7] a cancel over the socket stops the model, and the words stay', async () => {
-  const model = new ScriptedModel({ always: ['Take ', HOLD, 'your time.'] });
+  const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
   await using app = await startWith(model);
   using socket = await connect(app.url);
   const client = socket.feed(new Client('s'));
@@ -329,12 +329,12 @@ test('[P-7] a cancel over the socket stops the model, and the words stay', async
   const answer = await socket.must('turn:cancel', { session_id: 's' });
 
   expect(answer).toMatchObject({ turn_id, state: 'cancelled' });
-  expect(await client.ended(turn_id)).toMatchObject({ state: 'cancelled', text: 'Take ' });
+  expect(await client.ended(turn_id)).toMatchObject({ state: 'cancelled', text: 'Take' });
   expect(model.busy).toBe(0);
 });
 
 test('[P-12] a risk interrupts the live turn and is answered by the fixed reply', async () => {
-  const model = new ScriptedModel({ always: ['Take ', HOLD, 'your time.'] });
+  const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
   await using app = await startWith(model);
   using socket = await connect(app.url);
   const client = socket.feed(new Client('s'));

@@ -133,7 +133,7 @@ describe('an input whose turn does not end well', () => {
   });
 
   test('is told that it was cancelled', async () => {
-    await again({ always: ['Well, ', HOLD] });
+    await again({ always: ['Well,', HOLD] });
     const answer = say('hello');
     await model.until(({ held }) => held === 1, 'the pause');
     const history = await ask(`GET ${pathOf('s', '/history')}`);
@@ -147,7 +147,7 @@ describe('an input whose turn does not end well', () => {
   });
 
   test('is told that its session was deleted, and the model stops', async () => {
-    await again({ always: ['Well, ', HOLD] });
+    await again({ always: ['Well,', HOLD] });
     const answer = say('hello');
     await model.until(({ held }) => held === 1, 'the pause');
 
@@ -162,7 +162,7 @@ describe('an input whose turn does not end well', () => {
   });
 
   test('as events ends with the deletion of its session', async () => {
-    await again({ always: ['Well, ', HOLD] });
+    await again({ always: ['Well,', HOLD] });
     const open = { method: 'POST', body: { user_input: 'hello' } } as const;
     using stream = await openEvents(app.url, pathOf('s', '/input'), open);
     await stream.until(() => stream.of('therapist:token').length > 0, 'a word');
@@ -174,7 +174,7 @@ describe('an input whose turn does not end well', () => {
   });
 
   test('is told that the server goes down, and the turn keeps its words', async () => {
-    await again({ always: ['Well, ', HOLD] });
+    await again({ always: ['Well,', HOLD] });
     const answer = say('hello');
     await model.until(({ held }) => held === 1, 'the pause');
 
@@ -186,7 +186,7 @@ describe('an input whose turn does not end well', () => {
       body: { code: 'DRAINING' },
     });
     const [view] = (await counted.store.turns(await session(), null, 1)) ?? [];
-    expect(view).toMatchObject({ text: 'Well, ', turn: { state: 'running' } });
+    expect(view).toMatchObject({ text: 'Well,', turn: { state: 'running' } });
   });
 });
 
@@ -198,7 +198,7 @@ async function session() {
 
 describe('a retry', () => {
   test('runs the words of a cancelled turn again, as a turn of its own', async () => {
-    await again({ runs: [['Well, ', HOLD]], always: ['Take your time.'] });
+    await again({ runs: [['Well,', HOLD]], always: ['Take your time.'] });
     const first = turnOf(await say('hello', later));
     await model.until(({ held }) => held === 1, 'the pause');
     await ask(`POST ${pathOf('s', `/turns/${first}/cancel`)}`);
@@ -213,7 +213,7 @@ describe('a retry', () => {
   });
 
   test('of a turn that lives, is done, or is unknown is refused', async () => {
-    await again({ runs: [['Take your time.'], ['Well, ', HOLD]] });
+    await again({ runs: [['Take your time.'], ['Well,', HOLD]] });
     const done = turnOf(await say('hello'));
     const retry = async (id: string) => (await ask(`POST ${pathOf('s', `/turns/${id}/retry`)}`)).body['code'];
     const whenDone = await retry(done);

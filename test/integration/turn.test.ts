@@ -1,6 +1,7 @@
 import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promises';
 import { describe, expect, test } from 'vitest';
 import { Admissions } from '../../src/chat/admit.ts';
+import { asTheyCome } from '../../src/chat/speech.ts';
 import { Slots } from '../../src/chat/slots.ts';
 import { Turns } from '../../src/chat/turns.ts';
 import { toLogEntry } from '../../src/chat/wire.ts';
@@ -231,7 +232,7 @@ async function twoOwners() {
   const slots = new Slots({ size: 2, maxWaiting: 10 });
   const speakers = { model: createGuide({ wordMs: 0 }), fallback: null };
   const leaseMs = 60_000;
-  const ask = async () => [];
+  const ask = async () => ({ messages: [], shape: asTheyCome });
   const parts = {
     store,
     slots,
@@ -249,6 +250,7 @@ async function twoOwners() {
     turns: a,
     slots,
     speakers,
+    judge: null,
     isDraining: () => false,
     node: 'a',
     leaseMs,

@@ -19,6 +19,8 @@ export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> 
     store: parts.store ?? (await openSqlite({ directory: ':memory:' })),
     speakers: { model: createGuide({ wordMs: 0 }), fallback: null },
     retrieval: noRetrieval,
+    navigateWithModel: false,
+    rawReplies: false,
     slots: { size: 2, maxWaiting: 100 },
     leaseMs: 8_000,
     compactAfterMs: 3_600_000,

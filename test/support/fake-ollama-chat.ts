@@ -4,7 +4,12 @@ import { z } from 'zod';
 import type { Exchange, Piece } from './fake-ollama-exchange.ts';
 import type { InstalledModel, Models } from './fake-ollama-models.ts';
 import { cutPieces, outputAfter, renderTemplate, replyText, splitPrefill } from './fake-ollama-reply.ts';
-import type { Ending, RequestKind } from './fake-ollama-types.ts';
+import type { Behaviour, Ending, RequestKind } from './fake-ollama-types.ts';
+
+/** Of JSON schema, what a choice is made with. */
+const Format = z.looseObject({
+  properties: z.record(z.string(), z.looseObject({ enum: z.array(z.string()).min(1) })),
+});
 
 export const ChatBody = z.looseObject({
   model: z.string().min(1),
@@ -14,12 +19,14 @@ export const ChatBody = z.looseObject({
   keep_alive: z.union([z.number(), z.string()]).optional(),
   options: z.looseObject({ seed: z.number().optional(), num_predict: z.number().optional() }).optional(),
   _debug_render_only: z.boolean().optional(),
+  format: Format.optional(),
 });
 export type ChatBody = z.output<typeof ChatBody>;
 
 /** What a chat request is for. */
 export function chatKind(body: ChatBody): RequestKind {
   if (body.messages.length === 0) return isUnload(body) ? 'unload' : 'load';
+  if (body.format) return 'choice';
   return body._debug_render_only ? 'render' : 'chat';
 }
 
@@ -63,6 +70,16 @@ export async function chat(
   return await answer(exchange, { models, model, body, seed, isThinking: thinks && body.think !== false });
 }
 
+/** JSON that fits the schema, unless the behaviour has words of its own. */
+function fitting({ format }: ChatBody, { reply, choice }: Behaviour): string | undefined {
+  if (!format || reply !== undefined) return undefined;
+  const fields = Object.entries(format.properties).map(([name, { enum: values }]) => [
+    name,
+    choice ?? values[0],
+  ]);
+  return JSON.stringify(Object.fromEntries(fields));
+}
+
 interface Job {
   models: Models;
   model: InstalledModel;
@@ -87,7 +104,7 @@ async function answer(exchange: Exchange, job: Job): Promise<Ending | undefined>
     );
   }
   const source = { model: job.model.name, messages: talk.messages, seed: body.options?.seed ?? job.seed };
-  record.reply = replyText(source, behaviour);
+  record.reply = fitting(body, behaviour) ?? replyText(source, behaviour);
   const { reply: _given, ...anew } = behaviour;
   const habit = behaviour.prefill ?? 'honoured';
   const output = outputAfter(record.reply, talk.prefill, habit, () =>

@@ -16,12 +16,16 @@ export interface FakeModel {
   loaded?: boolean;
 }
 
-/** What a request is for. `load` and `unload` are chats with no messages, `render` one with `_debug_render_only`. */
+/**
+ * What a request is for. `load` and `unload` are chats with no messages, `render` one with `_debug_render_only`, `choice`
+ * one with a `format`.
+ */
 export type RequestKind =
   | 'chat'
   | 'load'
   | 'unload'
   | 'render'
+  | 'choice'
   | 'root'
   | 'version'
   | 'tags'
@@ -71,6 +75,11 @@ export type PrefillHabit =
 export interface Behaviour {
   /** The whole reply (without regard to a prefill); absent: made from model, messages and seed. */
   reply?: string | ((messages: readonly FakeMessage[]) => string);
+  /**
+   * Of a `choice`: the value that is put wherever the schema has a list of values, whether it is on that list or not;
+   * absent: the first of each. A `reply` is said as it is, whatever the schema asks for.
+   */
+  choice?: string;
   /** Length of a made reply in words; default 40. */
   words?: number;
   /** Puts emoji, ZWJ sequences, combining marks, RTL, CRLF and `data:` lines in a made reply. */

@@ -8,6 +8,7 @@ import type {
   ModelRequest,
   ModelState,
   Prefill,
+  Question,
 } from '../../src/model/model.ts';
 import { Call, leavable } from '../../src/model/watchdog.ts';
 import { createChanges, until } from './wait.ts';
@@ -25,6 +26,8 @@ export interface Script {
   runs?: Run[];
   /** What all others get; nothing at all unless told. */
   always?: Run;
+  /** What it chooses, whether that is an option or not, or a pause; `none of these` unless told. */
+  choice?: string | typeof HOLD;
   /** `yes` unless told. */
   prefill?: Prefill;
   state?: ModelState;
@@ -39,9 +42,13 @@ export class ScriptedModel implements Model {
   readonly source: Source;
   readonly name: string;
   readonly needsSlot: boolean;
+  readonly roomTokens = 7_000;
   readonly known: Promise<void> = Promise.resolve();
   /** Every request, in the order in which they were read. */
   readonly asked: ModelRequest[] = [];
+  /** Every question, likewise. */
+  readonly questions: Question[] = [];
+  #choice: NonNullable<Script['choice']>;
   readonly #runs: Run[];
   readonly #always: Run;
   readonly #prefill: Prefill;
@@ -59,6 +66,7 @@ export class ScriptedModel implements Model {
     this.needsSlot = script.needsSlot ?? script.source !== 'guide';
     this.#runs = [...(script.runs ?? [])];
     this.#always = script.always ?? [];
+    this.#choice = script.choice ?? 'none of these';
     this.#prefill = script.prefill ?? 'yes';
     this.#state = script.state ?? { phase: 'ready' };
   }
@@ -83,6 +91,24 @@ export class ScriptedModel implements Model {
 
   prefill(): Promise<Prefill> {
     return Promise.resolve(this.#prefill);
+  }
+
+  /** What it chooses from now on, also where it pauses already. */
+  answers(choice: string): void {
+    this.#choice = choice;
+  }
+
+  async choose(question: Question, signal: AbortSignal): Promise<string | undefined> {
+    signal.throwIfAborted();
+    using call = new Call(signal);
+    this.questions.push(question);
+    this.#count('busy', 1);
+    try {
+      if (this.#choice === HOLD) await this.#pause(call);
+      return question.options.find((option) => option === this.#choice);
+    } finally {
+      this.#count('busy', -1);
+    }
   }
 
   generate(request: ModelRequest, signal: AbortSignal): AsyncIterable<ModelEvent> {

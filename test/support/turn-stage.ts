@@ -1,6 +1,7 @@
 // One turn on a store in memory, with speakers a test wrote: admitted as the application does it, then run by itself.
 import { Slots } from '../../src/chat/slots.ts';
 import type { Ticket } from '../../src/chat/slots.ts';
+import { asTheyCome } from '../../src/chat/speech.ts';
 import { Turn } from '../../src/chat/turn.ts';
 import type { TurnParts } from '../../src/chat/turn.ts';
 import type { Source } from '../../src/contract/types.ts';
@@ -41,6 +42,11 @@ interface Logged {
 
 type End = Extract<LogRecord, { event: 'therapist:done' | 'therapist:error' }>;
 
+const askAsItIs: TurnParts['ask'] = async (_, { userInput }) => ({
+  messages: [{ role: 'user', content: userInput }],
+  shape: asTheyCome,
+});
+
 /** The turn `turn` of the session `s`, not begun yet. */
 export async function openStage(options: StageOptions): Promise<TurnStage> {
   const store = faultyStore(await openSqlite({ directory: ':memory:' }), options.ways ?? {});
@@ -79,7 +85,7 @@ export class TurnStage implements AsyncDisposable {
       store,
       slots: this.slots,
       speakers: { model: options.model, fallback: options.fallback ?? null },
-      ask: options.ask ?? (async (_, turn) => [{ role: 'user', content: turn.userInput }]),
+      ask: options.ask ?? askAsItIs,
       guard: options.guard ?? createGuard,
       leaseMs: LEASE_MS,
       now: options.now ?? Date.now,

@@ -100,6 +100,8 @@ const bad: Record<string, readonly string[]> = {
   ],
   OLLAMA_MODEL: [' '],
   OLLAMA_PULL: ['yes'],
+  RAW_REPLIES: ['yes'],
+  NAVIGATE_WITH_MODEL: ['true'],
   OLLAMA_SLOTS: ['0', '1001', 'two'],
   OLLAMA_QUEUE: ['-1', '100001'],
   OLLAMA_KEEP_ALIVE: ['abc', '5 m', '5min', '1m2', '1e3', 'for ever', '--1m', '.5h'],

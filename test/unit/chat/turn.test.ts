@@ -167,6 +167,15 @@ describe('the end of a turn', () => {
     expect(await stage.store.session(stage.session)).toMatchObject({ status: 'completed', progress });
   });
 
+  test('leaves the memory of its plan', async () => {
+    const model = new ScriptedModel({ runs: [['Good.']] });
+    await using stage = await openStage({ model, plan: { memory: 'what was said' } });
+
+    await stage.begin().ended;
+
+    expect(await stage.store.session(stage.session)).toMatchObject({ memory: 'what was said' });
+  });
+
   test('does not tell of a session that was completed before', async () => {
     const model = new ScriptedModel({ runs: [['Good.']] });
     await using stage = await openStage({ model, plan: { progress } });
@@ -177,7 +186,7 @@ describe('the end of a turn', () => {
     expect((await stage.events()).at(-1)).toBe('therapist:done');
   });
 
-  test('keeps the progress of the session as it was when the turn failed', async () => {
+  test('keeps the progress and the memory of the session as they were when the turn failed', async () => {
     const model = new ScriptedModel({ always: [new Error('a bug')] });
     await using stage = await openStage({ model, plan: { progress } });
 
@@ -187,6 +196,7 @@ describe('the end of a turn', () => {
       status: 'active',
       turnCount: 0,
       progress: stage.session.progress,
+      memory: stage.session.memory,
     });
   });
 });

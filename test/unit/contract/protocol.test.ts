@@ -6,7 +6,8 @@ import { openApi } from '../../../src/contract/docs.ts';
 import { errorTable } from '../../../src/contract/errors.ts';
 import { rows } from '../../../src/contract/json-schema.ts';
 import { Session, TherapistResponse, Turn } from '../../../src/contract/model.ts';
-import { pushes } from '../../../src/contract/operations.ts';
+import { operations, pushes } from '../../../src/contract/operations.ts';
+import { SessionProgress } from '../../../src/contract/progress.ts';
 
 const protocol = readFileSync(new URL('../../../docs/protocol.md', import.meta.url), 'utf8');
 /** Paths of section 5 that a later version serves. */
@@ -129,6 +130,13 @@ test('section 5 names every REST route, method and path', () => {
   expect(said.sort()).toEqual([...coded, ...later].sort());
 });
 
+test('section 5 says the fields of a session in a list', () => {
+  const answer = tableOf(5, 'method and path').find(([cell]) => cell?.includes('/sessions?'))?.[2];
+  const said = /sessions: \[\{([^}]*)\}\]/.exec(answer ?? '')?.[1];
+
+  expect(listed(said)).toEqual(fieldsOf(operations['session:list'].output.shape.sessions.element));
+});
+
 test('section 2 says the fields of a session and of a turn', () => {
   const said = (word: string) => listed(new RegExp(`^${word}: \`([^\`]*)\``, 'm').exec(protocol)?.[1]);
 
@@ -141,6 +149,12 @@ test('section 6 says the fields of a therapist response', () => {
   const shown = /`\{([^`]*)\}`/.exec(text)?.[1];
 
   expect(listed(shown)).toEqual(fieldsOf(TherapistResponse).filter((field) => field !== 'from?'));
+});
+
+test('section 6 says the fields of a session progress', () => {
+  const said = tableOf(6, 'field').flatMap(([field]) => codesIn(field));
+
+  expect(said).toEqual(fieldsOf(SessionProgress));
 });
 
 test('section 7 names every error code with its status and whether to try again', () => {

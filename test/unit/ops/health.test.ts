@@ -59,7 +59,7 @@ describe('the health', () => {
       services: {
         ollama: 'connected',
         rag: 'not_found',
-        state_machine: 'not_found',
+        state_machine: 'loaded',
         redis: 'not_configured',
         store: 'healthy',
       },

@@ -1,155 +1,245 @@
 import fc from 'fast-check';
-import { afterEach, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import content from '../../../src/therapy/content/guide.en.json' with { type: 'json' };
 import prompt from '../../../src/therapy/content/prompt.en.json' with { type: 'json' };
-import { guideLine } from '../../../src/therapy/guide.ts';
-import { initialProgress } from '../../../src/therapy/progress.ts';
+import { guideLine, sentencesOf } from '../../../src/therapy/guide.ts';
+import type { GuideMoment } from '../../../src/therapy/guide.ts';
+import { techniques } from '../../../src/therapy/process/acts.ts';
+import type { Ack, Act } from '../../../src/therapy/process/acts.ts';
+import { initialStanding } from '../../../src/therapy/memory.ts';
+import type { Slots } from '../../../src/therapy/memory.ts';
 
-const progress = initialProgress();
-const authored = [...Object.values(content.lines).flat(), ...Object.values(content.acks).flat()];
+const isAct = (name: string): name is Act => name in techniques;
+const isAck = (name: string): name is Ack => name in content.acks;
+const acts = Object.keys(techniques).filter(isAct);
+const acks = Object.keys(content.acks).filter(isAck);
 
-function line(userInput: string, n = 2, said: readonly string[] = [], sessionId = 's'): string {
-  return guideLine({ sessionId, n, userInput, said, progress });
+const none: Slots = initialStanding().memory.slots;
+const full: Slots = {
+  ...none,
+  goal: 'at ease',
+  trouble: 'your boss',
+  emotion: 'worried',
+  location: 'left elbow',
+  sensation: 'itching',
+};
+
+const moment: GuideMoment = { sessionId: 's', n: 3, act: 'goal_ask', ack: null, slots: full, said: [] };
+const line = (change: Partial<GuideMoment> = {}): string => guideLine({ ...moment, ...change });
+
+/** Whether the text is one of the templates with something in its slots. */
+function isFrom(templates: readonly string[], text: string): boolean {
+  return templates.some((template) => {
+    const pattern = template.replace(/[.*+?^$()|[\]\\]/g, '\\$&').replace(/\{\w+\}/g, '[^.?!]+');
+    return new RegExp(`^${pattern}$`).test(text);
+  });
 }
 
-function talk(sessionId: string, inputs: readonly string[]): string[] {
-  const said: string[] = [];
-  for (const [at, input] of inputs.entries()) said.push(line(input, at + 1, said.slice(-8), sessionId));
-  return said;
+const someAct = fc.constantFrom(...acts);
+const someAck = fc.constantFrom(null, ...acks);
+const word = fc.constantFrom(null, 'calm', 'at peace');
+const someSlots: fc.Arbitrary<Slots> = fc.record({
+  goal: word,
+  trouble: fc.constantFrom(null, 'your boss', 'work'),
+  emotion: fc.constantFrom(null, 'sad', 'worried'),
+  problem: fc.boolean(),
+  location: fc.constantFrom(null, 'chest', 'whole body'),
+  sensation: fc.constantFrom(null, 'tightness', 'strange feeling'),
+  present: fc.boolean(),
+  pattern: fc.boolean(),
+});
+const talk = fc.record({
+  sessionId: fc.string(),
+  slots: someSlots,
+  turns: fc.array(fc.record({ act: someAct, ack: someAck }), { minLength: 1, maxLength: 40 }),
+});
+
+function said({ sessionId, slots, turns }: typeof talk extends fc.Arbitrary<infer T> ? T : never): string[] {
+  const lines: string[] = [];
+  for (const [at, turn] of turns.entries())
+    lines.push(guideLine({ ...turn, sessionId, slots, n: at + 1, said: lines.slice(-8) }));
+  return lines;
 }
 
-function sentencesOf(text: string): string[] {
-  return text.split(/(?<=[.?!])\s+/).filter((sentence) => sentence !== '');
-}
-
-const inputs = fc.constantFrom(
-  'ok',
-  'yes',
-  'no',
-  'I do not know',
-  'idk',
-  'thanks',
-  'bye',
-  'are you human?',
-  '...',
-  '',
-  'I feel it in my chest',
-  'it is tight',
-  'I want to feel calm',
-  "I'm feeling really stressed",
-  'why?',
-  'word '.repeat(60),
-  'Hallo, wie geht es?',
-);
-
-describe('a talk', () => {
-  test('never repeats a sentence of the last eight lines, in one to three sentences with at most one question', () => {
+describe('any talk', () => {
+  test('never has a sentence of the last eight lines again', () => {
     fc.assert(
-      fc.property(fc.string(), fc.array(inputs, { minLength: 1, maxLength: 40 }), (sessionId, said) => {
-        const lines = talk(sessionId, said);
+      fc.property(talk, (one) => {
+        const lines = said(one);
         for (const [at, text] of lines.entries()) {
           const before = new Set(lines.slice(Math.max(0, at - 8), at).flatMap(sentencesOf));
           expect(sentencesOf(text).filter((sentence) => before.has(sentence))).toEqual([]);
-          expect(sentencesOf(text).length).toBeGreaterThanOrEqual(1);
-          expect(sentencesOf(text).length).toBeLessThanOrEqual(3);
-          expect(text.split('?').length - 1).toBeLessThanOrEqual(1);
-          expect(text).not.toMatch(/[{}]/);
         }
       }),
-      { numRuns: 60 },
     );
   });
 
-  test.each(['ok', 'bye', 'thanks', 'idk', 'are you real', '', 'no'])(
-    'forty times %j is never answered the same within eight',
-    (input) => {
-      const lines = talk('s', Array<string>(40).fill(input));
-
-      for (const [at, text] of lines.entries())
-        expect(lines.slice(Math.max(0, at - 8), at)).not.toContain(text);
-    },
-  );
-
-  test('is the same for the same session and turn', () => {
-    const said = ['hello', 'I am sad', 'ok', 'in my neck'];
-
-    expect(talk('one', said)).toEqual(talk('one', said));
+  test('has a word on every turn, at most one question, and no slot left open', () => {
+    fc.assert(
+      fc.property(talk, (one) => {
+        for (const text of said(one)) {
+          expect(text.trim()).not.toBe('');
+          expect(text.split('?').length - 1).toBeLessThanOrEqual(1);
+          expect(text).not.toMatch(/[{}]|null|undefined/);
+        }
+      }),
+    );
   });
 
-  test('differs between sessions', () => {
-    const first = new Set(Array.from({ length: 20 }, (_, at) => line('hello', 1, [], `session ${at}`)));
-
-    expect(first.size).toBeGreaterThan(3);
-  });
-
-  test('goes from a wish to the body, and does not ask for a place that was named', () => {
-    const [arrive, picture, , quality] = talk('s', [
-      "I'm feeling really stressed and overwhelmed",
-      'I want to feel calm and peaceful',
-      'Yes, that makes sense',
-      'I feel it in my chest',
-    ]);
-
-    expect(content.lines.arrive).toContain(arrive);
-    expect(content.lines.picture.some((text) => picture?.endsWith(text))).toBe(true);
-    expect(content.lines.body_quality.some((text) => quality?.endsWith(text))).toBe(true);
+  test('is the same for the same session', () => {
+    fc.assert(
+      fc.property(talk, (one) => {
+        expect(said(one)).toEqual(said(one));
+      }),
+      { numRuns: 30 },
+    );
   });
 });
 
-describe('what was said', () => {
-  test.each(['are you human?', 'Are you a therapist', 'am I talking to a bot?', 'who are you'])(
-    'is answered honestly: %s',
-    (text) => {
-      expect(line(text)).toMatch(/AI|computer program|software/);
-    },
-  );
+describe('a line', () => {
+  test('differs between sessions and between turns', () => {
+    const bySession = Array.from({ length: 20 }, (_, at) => line({ sessionId: `session ${at}` }));
+    const byTurn = Array.from({ length: 20 }, (_, at) => line({ n: at + 1 }));
 
-  test.each(['bye', 'good night', 'I have to go now'])('is let go without a question: %s', (text) => {
-    expect(content.lines.bye).toContain(line(text));
+    expect(new Set(bySession).size).toBeGreaterThan(3);
+    expect(new Set(byTurn).size).toBeGreaterThan(3);
   });
 
-  test('is not turned around: a denied feeling is not handed back', () => {
-    const lines = Array.from({ length: 40 }, (_, n) => line("I don't feel sad", n + 1, [], `x${n}`));
+  test('has its slots filled with what was told', () => {
+    const lines = Array.from({ length: 60 }, (_, n) => line({ n, act: 'sensation_ask' }));
 
-    expect(lines.filter((text) => text.includes('sad'))).toEqual([]);
+    expect(lines.filter((text) => text.includes('left elbow')).length).toBeGreaterThan(0);
   });
 
-  test("is not taken from somebody else: another person's feeling is not handed back", () => {
-    const lines = Array.from({ length: 40 }, (_, n) =>
-      line('My mother is angry with me', n + 1, [], `x${n}`),
+  test('names nothing that was not told', () => {
+    const lines = acts.flatMap((act) =>
+      Array.from({ length: 30 }, (_, n) => line({ n, act, slots: none, ack: 'place' })),
     );
 
-    expect(lines.filter((text) => text.includes('angry'))).toEqual([]);
+    expect(lines.filter((text) => /elbow|itching|your boss|worried/.test(text))).toEqual([]);
+    expect(lines.filter((text) => /[{}]/.test(text))).toEqual([]);
   });
 
-  test('is not heard where it is not: going back is no place in the body', () => {
-    const lines = Array.from({ length: 40 }, (_, n) => line('I want to go back', n + 1, [], `x${n}`));
+  test('that has a slot which is not known gives way to one without', () => {
+    for (let n = 1; n <= 60; n += 1) {
+      const text = line({ n, act: 'goal_redirect', slots: { ...none, emotion: 'sad' } });
 
-    expect(lines.filter((text) => text.includes('your back'))).toEqual([]);
+      expect(
+        isFrom(
+          content.lines.goal_redirect.filter((one) => !one.includes('{trouble}')),
+          text,
+        ),
+      ).toBe(true);
+    }
+  });
+
+  test('is a spare one when every line of its act was just said', () => {
+    const all = content.lines.problem_again;
+
+    const text = line({ act: 'problem_again', said: [all.join(' ')] });
+
+    expect(content.spare).toContain(text);
+  });
+
+  test('is said without an acknowledgement when every one of those was just said', () => {
+    const text = line({ act: 'problem_ask', ack: 'thanks', said: [content.acks.thanks.join(' ')] });
+
+    expect(isFrom(content.lines.problem_ask, text)).toBe(true);
+  });
+
+  test('said before counts whatever its case and its spaces', () => {
+    const first = line({ act: 'past' });
+
+    const second = line({ act: 'past', said: [first.toUpperCase().replaceAll(' ', '  ')] });
+
+    expect(sentencesOf(second).filter((sentence) => sentencesOf(first).includes(sentence))).toEqual([]);
+  });
+
+  test('is found however long the lines before it were', () => {
+    const match = vi.spyOn(String.prototype, 'match');
+
+    line({ said: Array<string>(8).fill('a.'.repeat(32_768)) });
+
+    const lengths = match.mock.contexts.map((context) => String(context).length);
+    match.mockRestore();
+    expect(Math.max(...lengths)).toBeLessThanOrEqual(4_000);
+  });
+});
+
+describe('an acknowledgement', () => {
+  test('stands before the line, and is one of its kind', () => {
+    const slots = { ...none, location: 'left elbow' };
+
+    for (let n = 1; n <= 60; n += 1) {
+      const text = line({ n, act: 'present_guide', ack: 'yes', slots });
+      const ack = content.acks.yes.find((one) => text.startsWith(`${one} `)) ?? '';
+
+      expect(content.acks.yes).toContain(ack);
+      expect(isFrom(content.lines.present_guide, text.slice(ack.length + 1))).toBe(true);
+    }
+  });
+
+  test('names no slot that the line names', () => {
+    const kinds: readonly [Ack, string][] = [
+      ['place', 'left elbow'],
+      ['sensation', 'itching'],
+      ['emotion', 'worried'],
+      ['trouble', 'your boss'],
+    ];
+
+    for (const [ack, value] of kinds) {
+      for (const act of acts) {
+        for (let n = 1; n <= 20; n += 1) {
+          const text = line({ n, act, ack });
+          const first = sentencesOf(text)[0] ?? '';
+          const rest = text.slice(first.length);
+          if (isFrom(content.acks[ack], text.slice(0, first.length)) && first.includes(value))
+            expect(rest, text).not.toContain(value);
+        }
+      }
+    }
+  });
+
+  test('names the goal whenever somebody is welcomed back or changes it', () => {
+    for (let n = 1; n <= 60; n += 1) {
+      expect(line({ n, act: 'readiness_ask', ack: 'back' })).toContain('at ease');
+      expect(line({ n, act: 'readiness_ask', ack: 'goal_changed' })).toContain('at ease');
+      expect(line({ n, act: 'readiness_ask', ack: 'back', slots: none })).not.toContain('{');
+    }
   });
 });
 
 describe('the content', () => {
-  test('has a first set of lines for every theme of the path', () => {
-    expect(Object.values(content.lines).flat().length).toBeGreaterThanOrEqual(60);
-    for (const theme of [...content.path, ...content.round]) expect(content.lines).toHaveProperty(theme);
+  test.each(acts)('has every line of %s said at some time', (act) => {
+    const lines: readonly string[] = content.lines[act];
+    const heard = new Set<string>();
+    for (let n = 1; n <= 400; n += 1) heard.add(line({ n, act }));
+
+    const never = lines.filter((template) => ![...heard].some((text) => isFrom([template], text)));
+    const namesGoal = act === 'link';
+    expect(namesGoal ? never.filter((text) => text.includes('{goal}')) : never).toEqual([]);
   });
 
-  test('is plain: no method, no medical word, no promise, no claim to be a person', () => {
-    const never =
-      /\b(?:therap\w*|counsel\w*|psycholog\w*|psychiatr\w*|diagnos\w*|disorder|symptom\w*|treat\w*|trauma\w*|patient|clinic\w*|medic\w*|pills?|anxiety|depress\w*|panic attack|trt|alpha|emdr|cbt|mindfulness|hypno\w*|promise|guarantee\w*|cure\w*|will be fine|will pass|i feel you|i love|i am human|i am real)\b/i;
+  test.each(acks)('has every acknowledgement of kind %s said at some time', (ack) => {
+    const templates: readonly string[] = content.acks[ack];
+    const heard: string[] = [];
+    for (let n = 1; n <= 400; n += 1) {
+      for (const slots of [full, none]) {
+        const text = line({ n, act: 'off', ack, slots });
+        const end = content.lines.off.find((one) => text.endsWith(one)) ?? '';
+        heard.push(text.slice(0, -end.length - 1));
+      }
+    }
 
-    expect(authored.filter((text) => never.test(text))).toEqual([]);
+    expect(templates.filter((template) => !heard.some((text) => isFrom([template], text)))).toEqual([]);
   });
 
-  test('asks at most one question a line and repeats no line', () => {
-    expect(authored.filter((text) => text.split('?').length > 2)).toEqual([]);
-    expect(
-      Object.values(content.acks)
-        .flat()
-        .filter((text) => text.includes('?')),
-    ).toEqual([]);
-    expect(new Set(authored).size).toBe(authored.length);
+  test('answers honestly who is speaking', () => {
+    for (let n = 1; n <= 40; n += 1) expect(line({ n, ack: 'who' })).toMatch(/\bAI\b/);
+  });
+
+  test('has no line for an act that is not there, and an act for every line', () => {
+    expect(Object.keys(content.lines).sort()).toEqual([...acts].sort());
   });
 
   test('tells the model what it must not do', () => {
@@ -159,42 +249,5 @@ describe('the content', () => {
     expect(system).toMatch(/never diagnose/);
     expect(system).toMatch(/at most one question/);
     expect(system).toMatch(/never an instruction/);
-  });
-});
-
-describe('a hostile input', () => {
-  const input = 16_000;
-  const bombs = {
-    'a word of eighteen letters': '\ufdfa'.repeat(input),
-    'marks out of order': `a${'\u0301'.repeat(input / 2)}${'\u0316'.repeat(input / 2 - 1)}`,
-    blanks: `${' '.repeat(input - 1)}x`,
-    'one word': 'x'.repeat(input),
-  };
-  afterEach(() => {
-    vi.restoreAllMocks();
-  });
-
-  test.each(Object.entries(bombs))('of %s is looked at only at its beginning', (_title, text) => {
-    const normalize = vi.spyOn(String.prototype, 'normalize');
-
-    const answer = line(text);
-
-    expect(authored.some((sentence) => answer.includes(sentence.split(/[{.?!]/)[0] ?? ''))).toBe(true);
-    const lengths = normalize.mock.contexts.map((context) => String(context).length);
-    expect(lengths).toHaveLength(1);
-    expect(lengths[0]).toBeLessThanOrEqual(2_000);
-  });
-
-  test('that begins with blanks is not taken for silence', () => {
-    expect(line(`${' '.repeat(5_000)}thanks`)).toBe(line('thanks'));
-  });
-
-  test('in a line said before is looked at only at its beginning', () => {
-    const split = vi.spyOn(String.prototype, 'match');
-
-    line('hello', 2, Array<string>(8).fill('a.'.repeat(32_768)));
-
-    const lengths = split.mock.contexts.map((context) => String(context).length);
-    expect(Math.max(...lengths)).toBeLessThanOrEqual(2_000);
   });
 });

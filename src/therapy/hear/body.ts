@@ -1,0 +1,91 @@
+// Where the body is felt, what it is like there, and whether it is so now, as far as the words of a person tell.
+import { lexicon } from './lexicon.ts';
+import type { Terms } from './lexicon.ts';
+import { isHadByOthers, isOfOthers, isOfThings, OTHERS } from './whose.ts';
+import { isDenied } from './words.ts';
+import type { Phrases, Sentence } from './words.ts';
+
+function firstSaid<T>(
+  sentences: readonly Sentence[],
+  find: (words: readonly string[]) => T | undefined,
+): T | null {
+  for (const { words } of sentences) {
+    const found = find(words);
+    if (found !== undefined) return found;
+  }
+  return null;
+}
+
+/** Places that are covered by a turn of speech: "back then", "face my boss". */
+export function covered(list: Phrases, words: readonly string[]): ReadonlySet<number> {
+  return new Set(list.find(words).flatMap(({ at, length }) => Array.from({ length }, (_, i) => at + i)));
+}
+
+/** A denial reaches farther here: "I don't feel it in my chest". */
+const PLACE_REACH = 6;
+
+function placeIn(words: readonly string[]): string | undefined {
+  const not = covered(lexicon.notPlaces, words);
+  const place = lexicon.places.find(words).find(({ at, phrase }) => {
+    const before = words[at - 1] ?? '';
+    if (not.has(at) || isDenied(words, at, PLACE_REACH) || OTHERS.has(before) || isHadByOthers(words, at))
+      return false;
+    return !lexicon.placesWithMy.has(phrase) || words.length <= 3 || lexicon.ownMarks.has(before);
+  });
+  return place?.said ?? (lexicon.placesEverywhere.has(words) ? 'whole body' : undefined);
+}
+
+const isOwn = (words: readonly string[], at: number): boolean =>
+  isOfThings(words, at) ||
+  (!OTHERS.has(words[at - 1] ?? '') && !isOfOthers(words, at) && !isHadByOthers(words, at));
+
+/** A quality of one's own that is not denied; `terms` says which words count. */
+function qualityIn(words: readonly string[], terms: Terms, hasPlace: boolean): string | undefined {
+  const not = covered(lexicon.notSensations, words);
+  const found = terms
+    .find(words)
+    .filter(({ at }) => !not.has(at) && !isDenied(words, at) && isOwn(words, at));
+  return found.find(({ phrase }) => hasPlace || !lexicon.sensationsOnlyWhenAsked.has(phrase))?.said;
+}
+
+const PRESENT_WORDS = 10;
+
+function saysNow(words: readonly string[]): boolean {
+  const found = lexicon.presentAnswers.find(words);
+  return found.some(({ at, length }) => !isDenied(words, at) && words[at + length] !== 'not');
+}
+
+/** Words from which on a loose word for a quality is something else: "a good recipe". */
+const LOOSE_WORDS = 8;
+const LOOSE_QUESTION = 4;
+/** "Like a rope": what it is like, said in a picture. */
+const LIKENESS = 'feeling';
+const LIKENESS_WORDS = 16;
+
+function looseSensationIn(sentences: readonly Sentence[], length: number): string | null {
+  const isAsked = sentences.some(({ isQuestion }) => isQuestion) && length > LOOSE_QUESTION;
+  if (isAsked || length > LIKENESS_WORDS) return null;
+  const found = firstSaid(sentences, (words) => qualityIn(words, lexicon.sensationsWhenAsked, true));
+  if (found !== null && length <= LOOSE_WORDS) return found;
+  return sentences.some(({ words }) => lexicon.likenesses.first(words)) ? LIKENESS : null;
+}
+
+export function bodyOf(sentences: readonly Sentence[], length: number) {
+  const location = firstSaid(sentences, placeIn);
+  const isAbsent = sentences.some(
+    ({ words }) =>
+      lexicon.absents.has(words) ||
+      lexicon.presents
+        .find(words)
+        .some(({ at, length: n }) => isDenied(words, at) || words[at + n] === 'no' || words.at(-1) === 'no'),
+  );
+  const isPresent = !isAbsent && sentences.some(({ words }) => lexicon.presents.first(words));
+  return {
+    location,
+    sensation: firstSaid(sentences, (words) => qualityIn(words, lexicon.sensations, location !== null)),
+    looseSensation: looseSensationIn(sentences, length),
+    isAbsent,
+    isPresent,
+    affirmsPresent: !isAbsent && length <= PRESENT_WORDS && sentences.some(({ words }) => saysNow(words)),
+  };
+}
