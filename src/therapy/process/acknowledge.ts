@@ -1,4 +1,5 @@
 // The short sentence before the guide's line: what was heard is acknowledged before anything is asked.
+import type { StateId } from '../../contract/types.ts';
 import type { Ack, Act } from './acts.ts';
 import type { Situation } from './conditions.ts';
 import { takesBody } from './remember.ts';
@@ -37,6 +38,17 @@ const wholeActs: ReadonlySet<Act> = new Set<Act>([
 
 /** Words from which on it is said that much was told. */
 const LONG_WORDS = 60;
+
+/** States whose question a word or two may well answer. */
+const asksOpenly: ReadonlySet<StateId> = new Set<StateId>([
+  '1.1',
+  '1.1_redirect',
+  '2.1',
+  '2.1_seek',
+  '2.2',
+  '2.3',
+  '2.5',
+]);
 
 /** What else came with the turn. */
 export interface Circumstances {
@@ -86,6 +98,6 @@ export function ackBefore(say: Say, situation: Situation, now: Circumstances): A
   if (wholeActs.has(say.act) || heard.isSilent) return null;
   if (now.isAffirmed) return situation.state === '2.4' ? 'present' : 'affirm';
   const ack = ackOf(situation);
-  const isMere = (ack === 'plain' || ack === 'yes') && takesBody(situation.state);
+  const isMere = (ack === 'plain' || ack === 'yes') && asksOpenly.has(say.to);
   return isMere && needsCheckIn(standing.memory) ? 'short' : ack;
 }
