@@ -75,7 +75,10 @@ function clientAt(seq: number): Client {
 }
 
 beforeAll(async () => {
-  scene = await openScene({ fake: { behaviour: { reply: words(WORDS) } } });
+  scene = await openScene({
+    env: { RAW_REPLIES: '1' },
+    fake: { behaviour: { reply: words(WORDS) } },
+  });
   for (let n = 0; n <= WORDS; n++) scene.fake.hold('piece', n);
   const { client, admission } = await scene.speak(ID, 'hello');
   epoch = admission.cursor.slice(0, -2);
