@@ -102,6 +102,10 @@ function mustFit(userInput: string): void {
   });
 }
 
+/** When the guide was last heard to the end; a turn that failed does not count as being there. */
+const lastDoneAt = (earlier: readonly TurnView[]): number | null | undefined =>
+  earlier.findLast(({ turn }) => turn.state === 'done')?.turn.endedAt;
+
 /** A decision, and the session it was made from. */
 interface Considered extends Decision {
   /** As it was found; undefined when there is none yet. */
@@ -202,9 +206,9 @@ export class Admissions {
     const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
     const session = found ?? newborn(fresh, now());
     const spoken = earlier.map(({ turn, text }) => ({ userInput: turn.userInput, text }));
-    const at = now();
-    const decision = decide(words.userInput, session, spoken, at);
-    const hinted = (hint: string) => decide(words.userInput, session, spoken, at, hint).plan;
+    const awayMs = now() - (lastDoneAt(earlier) ?? now());
+    const decision = decide(words.userInput, session, spoken, awayMs);
+    const hinted = (hint: string) => decide(words.userInput, session, spoken, awayMs, hint).plan;
     if (isDegraded(decision)) log.error({}, 'a stage of the screening failed');
     return { found, session, last: earlier.at(-1)?.turn, hinted, ...decision };
   }

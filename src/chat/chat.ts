@@ -1,6 +1,7 @@
 import type { Handlers, Health, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
 import type { SessionRecord, Store, TurnView } from '../store/store.ts';
+import { readMemory } from '../therapy/memory.ts';
 import type { Caller } from './access.ts';
 import { mustSession, refOf } from './access.ts';
 import { Admissions, draining, freshSession } from './admit.ts';
@@ -246,5 +247,6 @@ async function exportSession(
     log.push(...page.entries.map((entry) => toLogEntry(session, entry)));
     after = last.seq;
   }
-  return { session: toSession(session), turns: views.map((view) => toTurn(session, view)), log };
+  const memory = session.memory ? readMemory(session.memory) : null;
+  return { session: toSession(session), memory, turns: views.map((view) => toTurn(session, view)), log };
 }

@@ -38,18 +38,18 @@ export interface Earlier {
 
 type Before = Pick<
   SessionRecord,
-  'sessionId' | 'safety' | 'locale' | 'country' | 'progress' | 'memory' | 'lastTurn' | 'lastInteractionAt'
+  'sessionId' | 'safety' | 'locale' | 'country' | 'progress' | 'memory' | 'lastTurn'
 >;
 
 /**
- * `earlier`: the last turns, oldest first, up to eight. `hint`: what a model judged; it counts only where it is one of the
+ * `earlier`: the last turns, oldest first, up to eight. `awayMs`: since the last one that was done. `hint`: what a model judged; it counts only where it is one of the
  * options that there are without it, and so never with a risk.
  */
 export function decide(
   userInput: string,
   before: Before,
   earlier: readonly Earlier[],
-  now: number,
+  awayMs: number,
   hint?: string,
 ): Decision {
   const recent = earlier.slice(-2).map((turn) => turn.userInput);
@@ -60,14 +60,13 @@ export function decide(
     plain: fold(userInput),
     selfHarm: { detected: isSelfHarm, phrases: isSelfHarm ? screening.phrases : [] },
   });
-  const standing = { progress: before.progress, memory: readMemory(before.memory) };
   const safety = reply(screening, before);
-  const awayMs = earlier.length > 0 ? now - before.lastInteractionAt : 0;
   if (safety) {
-    const { navigation, standing: paused } = pause(standing, isSelfHarm ? 'SELFHARM' : 'CRISIS');
-    const plan = { preprocessing, navigation, ...kept(paused), line: '', safety };
+    const paused = pause(before.progress, isSelfHarm ? 'SELFHARM' : 'CRISIS');
+    const plan = { preprocessing, ...paused, memory: before.memory ?? '', line: '', safety };
     return { screening, plan, options: [] };
   }
+  const standing = { progress: before.progress, memory: readMemory(before.memory) };
   const step = navigate(standing, hear({ original: userInput, text, preprocessing }), awayMs, hint);
   const line = guideLine({
     sessionId: before.sessionId,

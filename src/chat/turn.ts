@@ -119,6 +119,9 @@ export class Turn {
 
   async #attempt(model: Model): Promise<void> {
     const shown = this.reply.text;
+    const asked = shown === '' ? null : await this.#ask(model);
+    // a reply that was whole when its owner died needs no model
+    if (asked?.shape(shown).isOver) return;
     await this.#takeSlot(model);
     if (!this.#begun || model.source !== this.#record.source) {
       await this.#start(model.source, model.name, this.#firstPhase(model));
@@ -126,16 +129,12 @@ export class Turn {
     this.#begun = true;
     const { prefix, joint } = await this.#join(model, shown);
     this.#prefixGiven = prefix !== '';
-    const signal = this.#stop.signal;
-    const ask = () => this.#parts.ask(this.#session, this.#record, model, signal);
-    const { messages, shape } = await insist(ask, signal);
+    const { messages, shape } = asked ?? (await this.#ask(model));
     const guard = this.#parts.guard(this.#session.safety.mode);
     const speech = new Speech({ joint, shape, guard, shown: this.reply.text });
     const request = { messages, prefix, line: this.#record.plan.line };
     let words = false;
-    // a reply that was whole when its owner died needs no model
-    const events = speech.isOver ? [] : model.generate(request, signal);
-    for await (const event of events) {
+    for await (const event of model.generate(request, this.#stop.signal)) {
       if (event.kind !== 'text') {
         this.#mark(shown === '' ? event.kind : 'recovering');
         continue;
@@ -145,6 +144,11 @@ export class Turn {
       await this.reply.room();
     }
     this.#say(speech.end(), words);
+  }
+
+  #ask(model: Model): Promise<Asked> {
+    const { signal } = this.#stop;
+    return insist(() => this.#parts.ask(this.#session, this.#record, model, signal), signal);
   }
 
   #firstPhase(model: Model): Phase {

@@ -191,6 +191,16 @@ export const Admission = z
 export const Logged = z.object({ session_id: SessionId, seq: Seq, from: Seq.optional() });
 
 export const LogEntry = z.object({ seq: Seq, event: z.string(), data: Json }).meta({ id: 'LogEntry' });
+export const SessionExport = z
+  .object({
+    session: Session,
+    memory: z
+      .unknown()
+      .meta({ description: 'What the guided process remembers; null before the first turn' }),
+    turns: z.array(Turn),
+    log: z.array(LogEntry),
+  })
+  .meta({ id: 'SessionExport' });
 export const Snapshot = z
   .object({
     session: Session,

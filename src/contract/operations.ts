@@ -249,7 +249,7 @@ export const operations = {
   'session:export': operation({
     summary: 'All that is stored of a session',
     input: z.object(ofSession),
-    output: z.object({ session: m.Session, turns: z.array(m.Turn), log: z.array(m.LogEntry) }),
+    output: m.SessionExport,
     errors: ['SESSION_NOT_FOUND'],
     rest: [route('GET /api/v1/session/:session_id/export')],
     socket: false,

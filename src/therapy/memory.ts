@@ -113,9 +113,24 @@ export function answeredBy(slots: Slots): Answered[] {
 /** The form in which a store keeps it. */
 export const writeMemory = (memory: Memory): string => JSON.stringify(memory);
 
-/** What `writeMemory` wrote; null and what another version wrote begin anew. */
+/** Whether a value has all that `like` has, of the same kinds; where `like` has nothing yet, a text may stand. */
+function hasShape(value: unknown, like: unknown): boolean {
+  if (like === null) return value === null || typeof value === 'string';
+  if (Array.isArray(like)) return Array.isArray(value);
+  if (typeof like !== 'object') return typeof value === typeof like;
+  if (typeof value !== 'object' || value === null) return false;
+  const entries = new Map(Object.entries(value));
+  return Object.entries(like).every(([key, part]) => hasShape(entries.get(key), part));
+}
+
+const isMemory = (value: unknown): value is Memory => hasShape(value, initialMemory());
+
+/** What `writeMemory` wrote. Nothing, what is damaged, and what another version wrote begin anew: the criteria stay, they lie elsewhere. */
 export function readMemory(text: string | null): Memory {
-  if (text === null || text === '') return initialMemory();
-  const memory: Memory = JSON.parse(text);
-  return memory.version === 1 ? memory : initialMemory();
+  try {
+    const value: unknown = JSON.parse(text ?? '');
+    return isMemory(value) && value.version === 1 ? value : initialMemory();
+  } catch {
+    return initialMemory();
+  }
 }

@@ -1,5 +1,5 @@
 // Second step of a turn: where it goes, and what the guide does there (DOMAIN.md 2.9).
-import type { Navigation, PriorityState, StateId } from '../contract/types.ts';
+import type { Navigation, PriorityState, SessionProgress, StateId } from '../contract/types.ts';
 import { ackBefore } from './process/acknowledge.ts';
 import { asksBody, techniques } from './process/acts.ts';
 import type { Ack, Act } from './process/acts.ts';
@@ -22,13 +22,15 @@ import {
 } from './process/remember.ts';
 import { states, substates } from './process/states.ts';
 
-export interface Pause {
-  /** Where the session stands once this turn is done. */
-  standing: Standing;
+interface Pause {
+  progress: SessionProgress;
   navigation: Navigation;
 }
 
-export interface Step extends Pause {
+export interface Step {
+  /** Where the session stands once this turn is done. */
+  standing: Standing;
+  navigation: Navigation;
   act: Act;
   ack: Ack | null;
   /**
@@ -42,6 +44,9 @@ export interface Step extends Pause {
 const AWAY_MS = 8 * 3_600_000;
 /** States that ask for the body: any word for a quality is an answer there. */
 const asksForBody: ReadonlySet<StateId> = new Set<StateId>(['2.1_seek', '2.2', '2.3', '2.4']);
+
+/** And any place. */
+const asksForPlace: ReadonlySet<StateId> = new Set<StateId>(['1.1.5', '2.1', '2.1_seek', '2.2', '2.3']);
 
 interface Chosen extends Omit<Say, 'ack'> {
   ack: Ack | null;
@@ -71,16 +76,17 @@ function open(before: Standing, heard: Heard): Situation {
     standing: structuredClone(before),
     state,
     heard,
+    location: heard.location ?? (asksForPlace.has(state) ? heard.looseLocation : null),
     sensation: heard.sensation ?? loose,
     news: heard.named.filter((word) => !known.has(word)),
   };
 }
 
 /** Goes where the words lead: a state, its question counted. A coarse state never goes back. */
-function move({ standing, heard, sensation }: Situation, { to, act }: Say): void {
+function move({ standing, location, sensation }: Situation, { to, act }: Say): void {
   const { memory, progress } = standing;
   memory.asks[to] = (memory.asks[to] ?? 0) + 1;
-  const isAnswered = heard.location !== null || sensation !== null;
+  const isAnswered = location !== null || sensation !== null;
   if (asksBody(act) && !isAnswered) {
     progress.body_question_count = Math.min(BODY_QUESTIONS_MAX, progress.body_question_count + 1);
   }
@@ -202,10 +208,10 @@ export function navigate(before: Standing, heard: Heard, awayMs = 0, hint?: stri
 }
 
 /** A risk is answered apart: nothing of the process moves. (DOMAIN.md 2.7) */
-export function pause({ progress, memory }: Standing, priority: PriorityState): Pause {
+export function pause(progress: SessionProgress, priority: PriorityState): Pause {
   const next_state = progress.current_substate;
   return {
-    standing: { progress: { ...progress, priority_state: priority, technique: 'safety_protocol' }, memory },
+    progress: { ...progress, priority_state: priority, technique: 'safety_protocol' },
     navigation: {
       decision: 'safety_protocol',
       next_state,

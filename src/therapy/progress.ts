@@ -1,4 +1,4 @@
-// Last step of a turn: how far the session has come (DOMAIN.md 2.3, 2.5).
+// Where every session begins (DOMAIN.md 2.3, 2.5).
 import type { SessionProgress } from '../contract/types.ts';
 
 /** Where every session begins. A new object each time. */

@@ -34,7 +34,7 @@ export interface Shaper {
 const SAID_MAX = 4_000;
 
 /** Takes speech and lets through the sentences that may be said. */
-class Speech implements Stage {
+class Telling implements Stage {
   isOver = false;
   readonly #rules: Rules;
   readonly #line: readonly Sentence[];
@@ -176,7 +176,7 @@ class Stages implements Shaper {
   #hasSaid: boolean;
 
   constructor(shaping: Shaping, shown: string) {
-    const speech = new Speech(shaping, shown);
+    const speech = new Telling(shaping, shown);
     const opening = shown === '' ? [new Opening()] : [];
     this.#stages = [new Residue(shown), new Emphasis(shown), ...opening, speech];
     this.#otherwise = shaping.line;

@@ -17,15 +17,12 @@ export class Walk {
   readonly #earlier: Earlier[] = [];
   #progress = initialProgress();
   #memory: string | null = null;
-  #now = 0;
 
   constructor(sessionId: string) {
     this.#sessionId = sessionId;
   }
 
   say(says: string, awayMs = 60_000): Walked {
-    const lastInteractionAt = this.#now;
-    this.#now += awayMs;
     const before = {
       sessionId: this.#sessionId,
       safety: { level: 'none', mode: 'normal' } as const,
@@ -34,9 +31,8 @@ export class Walk {
       progress: this.#progress,
       memory: this.#memory,
       lastTurn: this.#earlier.length,
-      lastInteractionAt,
     };
-    const { plan } = decide(says, before, this.#earlier.slice(-8), this.#now);
+    const { plan } = decide(says, before, this.#earlier.slice(-8), this.#earlier.length > 0 ? awayMs : 0);
     const reply = plan.safety?.text ?? plan.line;
     this.#earlier.push({ userInput: says, text: reply });
     this.#progress = plan.progress;

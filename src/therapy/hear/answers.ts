@@ -62,6 +62,18 @@ function leavesIn(sentences: readonly Sentence[], length: number): boolean {
   return sentences.some(({ words }) => lexicon.leavings.first(words) && !lexicon.notLeavings.has(words));
 }
 
+/** "Ok no", "yes, but not now": whatever came before, it is no clear yes. */
+function takesBackIn(sentences: readonly Sentence[]): boolean {
+  return sentences.some(({ words }, index) => {
+    const not = covered(lexicon.refusesNot, words);
+    const said = covered(lexicon.accepts, words);
+    const isLoneNo = words.some(
+      (word, at) => NO.has(word) && (at > 0 || index > 0) && (words[at + 1] ?? ',') === ',',
+    );
+    return isLoneNo || lexicon.takesBack.find(words).some(({ at }) => !not.has(at) && !said.has(at));
+  });
+}
+
 /** What the words say yes and no to. */
 export function answersOf(sentences: readonly Sentence[], length: number) {
   const accepts = acceptsIn(sentences, length);
@@ -70,6 +82,7 @@ export function answersOf(sentences: readonly Sentence[], length: number) {
   const isThanks = has(lexicon.thanks, sentences);
   return {
     accepts,
+    takesBack: takesBackIn(sentences),
     weaklyAccepts: length <= SHORT_WORDS && sentences.some(({ words }) => lexicon.weakAccepts.first(words)),
     wants:
       length <= SHORT_WORDS &&

@@ -24,7 +24,13 @@ export function covered(list: Phrases, words: readonly string[]): ReadonlySet<nu
 /** A denial reaches farther here: "I don't feel it in my chest". */
 const PLACE_REACH = 6;
 
-function placeIn(words: readonly string[]): string | undefined {
+interface Place {
+  said: string;
+  isOwn: boolean;
+}
+
+/** A place that is not denied and not somebody else's. */
+function placeIn(words: readonly string[]): Place | undefined {
   const not = covered(lexicon.notPlaces, words);
   const place = lexicon.places.find(words).find(({ at, phrase }) => {
     const before = words[at - 1] ?? '';
@@ -32,7 +38,12 @@ function placeIn(words: readonly string[]): string | undefined {
       return false;
     return !lexicon.placesWithMy.has(phrase) || words.length <= 3 || lexicon.ownMarks.has(before);
   });
-  return place?.said ?? (lexicon.placesEverywhere.has(words) ? 'whole body' : undefined);
+  const isOwn =
+    words.some((word) => lexicon.selfWords.has(word)) ||
+    lexicon.ownMarks.has(words[(place?.at ?? 0) - 1] ?? '');
+  if (place) return { said: place.said, isOwn };
+  if (!lexicon.placesEverywhere.has(words)) return undefined;
+  return { said: 'whole body', isOwn: isOwn || words.length <= 3 };
 }
 
 const isOwn = (words: readonly string[], at: number): boolean =>
@@ -71,7 +82,7 @@ function looseSensationIn(sentences: readonly Sentence[], length: number): strin
 }
 
 export function bodyOf(sentences: readonly Sentence[], length: number) {
-  const location = firstSaid(sentences, placeIn);
+  const place = firstSaid(sentences, placeIn);
   const isAbsent = sentences.some(
     ({ words }) =>
       lexicon.absents.has(words) ||
@@ -81,8 +92,9 @@ export function bodyOf(sentences: readonly Sentence[], length: number) {
   );
   const isPresent = !isAbsent && sentences.some(({ words }) => lexicon.presents.first(words));
   return {
-    location,
-    sensation: firstSaid(sentences, (words) => qualityIn(words, lexicon.sensations, location !== null)),
+    location: place?.isOwn ? place.said : null,
+    looseLocation: place?.said ?? null,
+    sensation: firstSaid(sentences, (words) => qualityIn(words, lexicon.sensations, place !== null)),
     looseSensation: looseSensationIn(sentences, length),
     isAbsent,
     isPresent,

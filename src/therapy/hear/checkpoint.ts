@@ -14,6 +14,7 @@ const easing = phrasesOf(content.easing);
 const neutral = phrasesOf(content.neutral);
 const weakNeutral = phrasesOf(content.weakNeutral);
 const comparing = phrasesOf(content.comparing);
+const weakCalm = phrasesOf(content.weakCalm);
 
 /** A new clause begins behind these. */
 const CUTS: ReadonlySet<string> = new Set([',', 'but', 'then', 'though', 'although', 'yet']);
@@ -97,12 +98,22 @@ function readClause(clause: readonly string[]): Checkpoint {
   if (isTense(words)) return 'tense';
   if (neutral.has(words)) return 'neutral';
   const found = calmIn(words) ?? (isEased(words) ? 'calm' : 'unclear');
-  return found === 'unclear' && weakNeutral.has(words) ? 'neutral' : found;
+  if (!weakNeutral.has(words)) return found;
+  return found === 'calm' && !weakCalm.has(words) ? found : 'neutral';
+}
+
+/** "Ok" beside something that was not understood is no word of calm. */
+function isMereYes(clauses: readonly (readonly string[])[], at: number): boolean {
+  const clause = clauses[at];
+  if (!clause || clause.length > 2 || !weakCalm.has(clause)) return false;
+  return clauses.some((other, index) => index !== at && other.length > 1 && readClause(other) === 'unclear');
 }
 
 /** The class of an answer. Of several clauses the last counts that is not unclear; a wish to stop counts wherever it stands. */
 export function readCheckpoint(sentences: readonly Sentence[]): Checkpoint {
   if (sentences.some(({ words }) => stop.has(words) && !notStop.has(words))) return 'stop';
-  const read = sentences.flatMap(clausesOf).map(readClause);
-  return read.findLast((kind) => kind !== 'unclear') ?? 'unclear';
+  const clauses = sentences.flatMap(clausesOf);
+  const read = clauses.map(readClause);
+  const last = read.findLastIndex((kind) => kind !== 'unclear');
+  return isMereYes(clauses, last) ? 'unclear' : (read[last] ?? 'unclear');
 }

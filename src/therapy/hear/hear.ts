@@ -44,11 +44,16 @@ export interface Heard {
   tellsCause: boolean;
   /** A worry only in answer to the question for one. */
   looseWorry: string | null;
+  /** A place in the body that is said to be one's own: "my chest", "I feel it in the neck". */
   location: string | null;
+  /** A place without a word of whose it is; one in answer to the question for it. */
+  looseLocation: string | null;
   sensation: string | null;
   /** Words for a quality that count only as an answer to the question for it: "weird", "nice". */
   looseSensation: string | null;
   accepts: boolean;
+  /** A yes with something behind it that takes it back: "yes, but later", "ok no". */
+  takesBack: boolean;
   /** "I guess", "pretty much": enough for a picture, not for a step. */
   weaklyAccepts: boolean;
   /** A yes that can only be one. */
@@ -80,7 +85,6 @@ export interface Heard {
   asksNormal: boolean;
   pleasesOthers: boolean;
   isOffTopic: boolean;
-  changesGoal: boolean;
   checkpoint: Checkpoint;
 }
 
@@ -172,7 +176,6 @@ function asidesOf(sentences: readonly Sentence[], preprocessing: Preprocessing) 
     asksNormal: has(lexicon.normals, sentences),
     pleasesOthers: hasBut(lexicon.relations, lexicon.notRelations, sentences),
     isOffTopic: sentences.some(({ words }) => lexicon.offTopics.has(words) && !words.includes('my')),
-    changesGoal: has(lexicon.changes, sentences),
     hasPattern: has(lexicon.patterns, sentences),
   };
 }
@@ -200,6 +203,7 @@ export function hear(input: HearInput): Heard {
     tellsProblem:
       body.sensation !== null ||
       worries.named.length > 0 ||
+      input.preprocessing.emotional_state.intensity > 0 ||
       has(lexicon.problems, sentences) ||
       has(lexicon.causes, sentences),
     ...asidesOf(sentences, input.preprocessing),

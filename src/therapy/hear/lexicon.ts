@@ -123,6 +123,7 @@ export const lexicon = {
   sensationsOnlyWhenAsked: set(content.sensationsOnlyWhenAsked),
   notSensations: phrasesOf(content.notSensations),
   accepts: phrasesOf(content.accepts),
+  takesBack: phrasesOf(content.takesBack),
   weakAccepts: phrasesOf(content.weakAccepts),
   strongYes: phrasesOf(content.strongYes),
   leavings: phrasesOf(content.leavings),
@@ -166,6 +167,5 @@ export const lexicon = {
   who: phrasesOf(content.who),
   thanks: phrasesOf(content.thanks),
   greetings: phrasesOf(content.greetings),
-  changes: phrasesOf(content.changes),
   selfWords: set(content.selfWords),
 };

@@ -65,9 +65,9 @@ function needsCheckIn({ engagement }: Standing['memory']): boolean {
 }
 
 /** By what was heard; the first that fits. */
-function ackOf({ heard, sensation, news, state, standing }: Situation): Ack {
+function ackOf({ heard, location, sensation, news, state, standing }: Situation): Ack {
   const cases: readonly (readonly [Ack, boolean])[] = [
-    ['place', heard.location !== null && takesBody(state)],
+    ['place', location !== null && takesBody(state)],
     ['sensation', sensation !== null],
     ['pattern', state === '2.5' && standing.memory.slots.pattern],
     ['emotion', news.length > 0 && heard.emotion !== null],

@@ -9,7 +9,8 @@ export interface Situation {
   /** The state the turn began in. */
   readonly state: StateId;
   readonly heard: Heard;
-  /** A quality of a feeling that counts in this state. */
+  /** A place in the body, and a quality of what is felt, that count in this state. */
+  readonly location: string | null;
   readonly sensation: string | null;
   /** Emotions and stressors that were not named before. */
   readonly news: readonly string[];
@@ -45,7 +46,7 @@ const wantsMore = ({ heard, news, standing }: Situation): boolean =>
   standing.progress.body_question_count < BODY_QUESTIONS_MAX;
 
 const hasPattern = ({ heard }: Situation): boolean => heard.hasPattern && heard.length >= 6;
-const tellsBody = ({ heard, sensation }: Situation): boolean => heard.location !== null || sensation !== null;
+const tellsBody = ({ location, sensation }: Situation): boolean => location !== null || sensation !== null;
 
 /** Nothing else to say: none of it may be something else after all. */
 const isAll = (situation: Situation): boolean =>
@@ -63,6 +64,7 @@ const isBare = (heard: Heard): boolean =>
 const isClosed = ({ standing }: Situation): boolean => standing.memory.alpha.closed;
 const saysYes = ({ heard }: Situation): boolean =>
   (heard.accepts || heard.isReady) &&
+  !heard.takesBack &&
   !heard.refuses &&
   !heard.isConfused &&
   !heard.isUnsure &&
@@ -80,6 +82,7 @@ export const conditions = {
   'accepts the vision': (s) =>
     (s.heard.accepts || s.heard.weaklyAccepts) &&
     !s.heard.rejects &&
+    !s.heard.takesBack &&
     !s.heard.isUnsure &&
     !s.heard.isQuestion &&
     !(s.heard.goal !== null && isNewGoal(s)),
@@ -94,7 +97,7 @@ export const conditions = {
 
   'place known': ({ standing }) => standing.memory.slots.location !== null,
   'problem known': ({ standing }) => standing.memory.slots.problem,
-  'place told': ({ heard }) => heard.location !== null,
+  'place told': ({ location }) => location !== null,
   'quality told': ({ sensation }) => sensation !== null,
   'problem told': ({ standing }) => standing.memory.slots.problem,
   'problem asked twice': (s) => asked('2.1', s) >= 2,
@@ -113,12 +116,12 @@ export const conditions = {
   'readiness asked twice': (s) => asked('3.1', s) >= 2,
 
   // once it was turned down, "ok" is no wish for it
-  'says yes': (s) => (isClosed(s) ? s.heard.wants : saysYes(s)),
-  'closed, says yes': (s) => isClosed(s) && s.heard.wants,
+  'says yes': (s) => (isClosed(s) ? s.heard.wants && !s.heard.takesBack : saysYes(s)),
+  'closed, says yes': (s) => isClosed(s) && s.heard.wants && !s.heard.takesBack,
   'says no': ({ heard }) => heard.refuses || heard.checkpoint === 'stop',
   closed: isClosed,
   'hesitates, not yet reassured': ({ heard, standing }) =>
-    heard.hesitates && !standing.memory.alpha.reassured,
+    (heard.hesitates || heard.takesBack) && !standing.memory.alpha.reassured,
   'three steps offered three times': (s) => asked('3.2', s) >= 3,
   stops: ({ heard }) => heard.checkpoint === 'stop',
   calm: ({ heard }) => heard.checkpoint === 'calm',

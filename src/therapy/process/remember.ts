@@ -29,14 +29,14 @@ function tellsProblem({ heard, state, news }: Situation): boolean {
 
 /** Writes what was told into the slots. */
 export function note(situation: Situation): void {
-  const { standing, heard, state, sensation, news } = situation;
+  const { standing, heard, state, location, sensation, news } = situation;
   const { slots } = standing.memory;
   standing.memory.named = [...standing.memory.named, ...news].slice(-NAMED_MAX);
   slots.problem ||= tellsProblem(situation);
   slots.emotion = heard.emotion ?? slots.emotion;
   const asked = state === '2.1' ? heard.looseWorry : null;
   slots.trouble = heard.stressor ?? asked ?? slots.trouble;
-  slots.location = heard.location ?? slots.location;
+  slots.location = location ?? slots.location;
   slots.sensation = sensation ?? slots.sensation;
   slots.present ||= isFeltNow(situation);
   slots.pattern ||= state === '2.5' && heard.hasPattern && heard.length >= PATTERN_WORDS;
@@ -83,12 +83,12 @@ const leavesEducation = ({ state, standing, heard }: Situation): boolean =>
 
 /** The criteria that the slots and the way so far make true. None ever turns false. `before`: the process as it was. */
 export function settle(situation: Situation, before: Standing): void {
-  const { state, heard, sensation, standing } = situation;
+  const { state, heard, location, sensation, standing } = situation;
   const { completion_criteria: criteria, criteria_detail: detail, state_id: to } = standing.progress;
   const { slots } = standing.memory;
   criteria.problem_identified ||= slots.problem && (isBodyState(state) || isBodyState(to));
   if (takesBody(state)) {
-    const [tellsPlace, tellsQuality] = [heard.location !== null, sensation !== null];
+    const [tellsPlace, tellsQuality] = [location !== null, sensation !== null];
     criteria.body_location_identified ||= tellsPlace;
     criteria.body_sensation_identified ||= tellsQuality;
     criteria.body_awareness_present ||= tellsPlace || tellsQuality;

@@ -191,7 +191,7 @@ describe('a wish', () => {
   });
 
   test('"whole body" is a place and no goal', () => {
-    expect(listen('whole body')).toMatchObject({ location: 'whole body', bareGoal: null });
+    expect(listen('my whole body')).toMatchObject({ location: 'whole body', bareGoal: null });
   });
 });
 

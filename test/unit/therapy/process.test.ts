@@ -261,7 +261,8 @@ describe('any two hundred inputs', () => {
     always((turns) => {
       for (const { memory } of turns) {
         expect(Buffer.byteLength(memory)).toBeLessThan(MEMORY_MAX_BYTES);
-        expect(JSON.stringify(JSON.parse(memory))).toBe(memory);
+        // before the first turn that is not about a risk there is none
+        if (memory !== '') expect(JSON.stringify(JSON.parse(memory))).toBe(memory);
       }
     });
   });
