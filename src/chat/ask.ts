@@ -47,7 +47,7 @@ export function askModel(
       roomTokens,
     });
     const shaping = {
-      sentences: sentencesIn(plan.progress.technique),
+      sentences: sentencesIn(plan.progress.technique, plan.line),
       said: earlier.slice(-SAID).map(({ text }) => text),
       answered: answeredBy(slots),
       line: plan.line,

@@ -40,7 +40,7 @@ const LOCALE = /^[a-z]{2,3}(?:[-_][a-z0-9]{2,8}){0,3}$/i;
  */
 export function neutralise(text: string): string {
   return text
-    .replace(/<(?=[|｜/<_!a-z])/gi, '< ')
+    .replace(/<(?=[|｜/<_!a-z0-9])/gi, '< ')
     .replace(/(?<=[|｜>])>/g, ' >')
     .replace(/\[(?=\/?[A-Z])/gi, '[ ');
 }
@@ -48,11 +48,13 @@ export function neutralise(text: string): string {
 /** What the person wrote, as data. */
 export const fence = (text: string): string => `<person>\n${neutralise(text)}\n</person>`;
 
-/** Above what tokenizers make of it: three and a half letters of plain text a token, other scripts one each. */
+/** Above what tokenizers make of it: three and a half letters of plain text a token but each word one, digits and other scripts one each. */
 export function tokensOf(text: string): number {
   // eslint-disable-next-line no-control-regex -- all of ASCII
   const plain = text.match(/[\x00-\x7f]/g)?.length ?? 0;
-  return Math.ceil(plain / 3.5) + (text.length - plain);
+  const words = text.match(/\S+/g)?.length ?? 0;
+  const digits = text.match(/\d/g)?.length ?? 0;
+  return Math.ceil(Math.max(plain / 3.5, words)) + digits + (text.length - plain);
 }
 
 export function fill(template: string, slots: Readonly<Record<string, string>>): string {

@@ -11,7 +11,7 @@ import type { Stage } from './shape/stage.ts';
 export type { Answered } from './shape/beginning.ts';
 
 export interface Shaping {
-  /** Sentences a reply may have. A line that is said in place of one is said whole. */
+  /** Sentences a reply may have. */
   sentences: number;
   /** The guide's last lines: none of their sentences is said again. */
   said: readonly string[];
@@ -149,10 +149,12 @@ class Telling implements Stage {
     return gap + text;
   }
 
-  /** Says the guide's line in place of what may not be said: of its sentences those that are new. */
+  /** Says the guide's line in place of what may not be said: of its sentences those that are new and fit. */
   #replace(): string {
     this.isOver = true;
-    const rest = this.#line.filter((sentence) => !this.#said.has(sentence.fold));
+    const fresh = this.#line.filter((sentence) => !this.#said.has(sentence.fold));
+    // behind words that are shown, as much of its end as there is room for: the question stands there
+    const rest = this.#hasText ? fresh.slice(-Math.max(1, this.#max - this.#sentences)) : fresh;
     const text = rest.map((sentence, i) => (i === 0 ? '' : sentence.before || ' ') + sentence.text).join('');
     if (text === '') return '';
     return this.#release(text);

@@ -12,6 +12,7 @@ const LOOSE_WORDS = 4;
 const STRANGERS_MAX = 1;
 /** "calm maybe?" is an answer; longer questions are questions. */
 const QUESTION_WORDS = 4;
+const ASKS: ReadonlySet<string> = new Set(['is', 'are', 'do', 'does', 'can', 'will']);
 
 /** "I don't want to be anxious": what is not wanted is there. */
 function wishesAway(words: readonly string[], at: number): boolean {
@@ -47,11 +48,14 @@ export function looseWorryIn(sentences: readonly Sentence[], length: number): st
   return found[0]?.said ?? null;
 }
 
+/** A denial reaches farther here: "I never want to feel calm again". */
+const WISH_REACH = 8;
+
 /** States a person wants: none that is denied ("I don't feel calm") or taken away ("stop being", "less"). */
 function statesIn(words: readonly string[]): string[] {
   const found = lexicon.states
     .find(words)
-    .filter(({ at }) => !isDenied(words, at) && words[at - 1] !== 'less');
+    .filter(({ at }) => !isDenied(words, at, WISH_REACH) && words[at - 1] !== 'less');
   return [...new Set(found.map(({ said }) => said))].slice(0, 2);
 }
 
@@ -60,8 +64,14 @@ function isBare(words: readonly string[]): boolean {
   const states = new Set(lexicon.states.find(words).flatMap(({ phrase }) => phrase.split(' ')));
   const strangers = words.filter((word) => !states.has(word) && !lexicon.wishFillers.has(word));
   const isLoose = [...states].every((word) => lexicon.goalOnly.has(word));
-  return strangers.length <= (isLoose ? 0 : STRANGERS_MAX) && !words.some(isDenialOfWish);
+  return (
+    strangers.length <= (isLoose ? 0 : STRANGERS_MAX) && !words.some(isDenialOfWish) && !isTurnedDown(words)
+  );
 }
+
+/** "Calm is not what I want". */
+const isTurnedDown = (words: readonly string[]): boolean =>
+  words.some((word, at) => word === 'not' && (words[at - 1] === 'is' || words[at + 1] === 'what'));
 
 /** "I was calm", "he is calm": told, not wished. */
 const isDenialOfWish = (word: string): boolean =>
@@ -100,9 +110,10 @@ const PEOPLE: ReadonlySet<string> = new Set(
 
 /** "I want him to be happy", "my boss to be kinder": a wish for somebody else. */
 function isForOthers(words: readonly string[], from: number): boolean {
-  const next = words.slice(from, from + 3);
-  if (next.some((word) => PEOPLE.has(word))) return true;
-  return next[0] === 'my' && lexicon.stressors.find(next.slice(1)).length > 0;
+  const next = words.slice(from, from + 4);
+  if (next.slice(0, 3).some((word) => PEOPLE.has(word))) return true;
+  const my = next.indexOf('my');
+  return my >= 0 && lexicon.stressors.find(next.slice(my + 1)).length > 0;
 }
 
 /** The last one: "what I want is to be able to rest". "To be calm" is one by itself. */
@@ -119,7 +130,7 @@ function wishOf({ words, isQuestion }: Sentence): Wish {
   const said = statesIn(desire ? words.slice(desire.at + desire.length) : words).join(' and ');
   if (said === '') return { goal: null, bareGoal: null, isVague: isVagueWish(words, desire !== undefined) };
   if (desire) return { goal: said, bareGoal: said, isVague: false };
-  const isTold = isQuestion && words.length > QUESTION_WORDS;
+  const isTold = isQuestion && (words.length > QUESTION_WORDS || ASKS.has(words[0] ?? ''));
   const isOwn = wished === undefined && isBare(words) && !isTold;
   return { goal: null, bareGoal: isOwn ? said : null, isVague: false };
 }

@@ -1,4 +1,6 @@
 // What the guide can do on a turn, and the name each act has in `session_progress.technique` (DOMAIN.md 4.5).
+import { sentencesOf } from '../shape/sentence.ts';
+
 export const techniques = {
   goal_ask: 'goal_clarification',
   goal_again: 'goal_clarification',
@@ -118,4 +120,6 @@ export const asksBody = (act: Act): boolean => bodyQuestions.has(act);
 const SENTENCES = 3;
 const longer: Readonly<Record<string, number>> = { vision_building: 5, psycho_education: 16 };
 
-export const sentencesIn = (technique: string): number => longer[technique] ?? SENTENCES;
+/** The guide's own line is never cut by it. */
+export const sentencesIn = (technique: string, line: string): number =>
+  Math.max(longer[technique] ?? SENTENCES, sentencesOf(line).length);

@@ -104,6 +104,7 @@ function tryStep({ standing }: Situation, attempt: number, act: Act, ack?: Ack):
   alpha.closed = false;
   standing.progress.alpha = { step: alphaSteps[alpha.step] ?? 'LOWER_JAW', attempt };
   standing.progress.criteria_detail.alpha_started = true;
+  standing.progress.criteria_detail.alpha_declined = false;
   return { to: '3.3', act, ...(ack && { ack }) };
 }
 

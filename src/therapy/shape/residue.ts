@@ -15,8 +15,31 @@ const endings: readonly string[] = [
   '<end_of_turn>',
 ];
 const HEADING = '###';
-const thoughts: readonly string[] = ['<think>', '<thinking>', '<thought>', '<reasoning>'];
-const unsaid: readonly string[] = ['<s>', '<bos>', ...thoughts.map((tag) => tag.replace('<', '</'))];
+const thoughts: readonly string[] = [
+  '<think>',
+  '<thinking>',
+  '<thought>',
+  '<reasoning>',
+  '<reflection>',
+  '<analysis>',
+];
+const wrappers: readonly string[] = [
+  'response',
+  'reply',
+  'answer',
+  'guide',
+  'assistant',
+  'output',
+  'message',
+  'text',
+  'p',
+];
+const unsaid: readonly string[] = [
+  '<s>',
+  '<bos>',
+  ...wrappers.flatMap((name) => [`<${name}>`, `</${name}>`]),
+  ...thoughts.map((tag) => tag.replace('<', '</')),
+];
 const tokens: readonly string[] = [...endings, HEADING, ...thoughts, ...unsaid];
 const FIRST = /[<[#]/;
 const WORD = /[\p{L}\p{N}]/u;

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import guide from '../../../src/therapy/content/guide.en.json' with { type: 'json' };
 import openings from '../../../src/therapy/content/openings.en.json' with { type: 'json' };
+import { sentencesIn, techniques } from '../../../src/therapy/process/acts.ts';
 import { createShaper } from '../../../src/therapy/shape.ts';
 import type { Answered } from '../../../src/therapy/shape.ts';
 import { bare, line, long, say, slots } from '../../support/shaped.ts';
@@ -203,5 +204,22 @@ describe('the lines of the guide', () => {
     const changed = lines.filter(([, text]) => say(text, { sentences: 20 }) !== text);
 
     expect(changed).toEqual([]);
+  });
+});
+
+describe('a model that says the line of the guide', () => {
+  const lines = Object.entries(guide.lines).flatMap(([act, list]) =>
+    list.map((line) => [act, line] as const),
+  );
+
+  test.each(Object.keys(guide.lines))('is not cut: %s', (act) => {
+    for (const [, line] of lines.filter(([name]) => name === act)) {
+      const technique = Object.entries(techniques).find(([name]) => name === act)?.[1] ?? '';
+      const shaper = createShaper(
+        { sentences: sentencesIn(technique, line), said: [], answered: [], line },
+        '',
+      );
+      expect(shaper.push(line) + shaper.end()).toBe(line);
+    }
   });
 });
