@@ -127,8 +127,8 @@ function answer(situation: Situation, before: Standing, circumstances: Circumsta
   move(situation, say);
   if (!isRedirected) settle(situation, before);
   if (isUseful(situation, before)) standing.memory.overrides.idle = 0;
-  const isPresent = standing.memory.slots.present && (heard.isPresent || state === '2.4');
-  const isAffirmed = isPresent && isBodyState(state) && say.to !== '2.4';
+  const isAffirmed =
+    standing.memory.slots.present && heard.isPresent && isBodyState(state) && say.to !== '2.4';
   const { decision, query } = states[say.to];
   return {
     ...say,

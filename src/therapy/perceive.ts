@@ -40,6 +40,7 @@ class Lexicon {
   }
 }
 
+const selfHarmWords = new Lexicon(content.self_harm);
 const { emotions, feeling, thinking, past, dont_know: dontKnow } = content;
 
 /** From the strongest to the weakest, as they are told on the wire. */
@@ -174,13 +175,25 @@ function dontKnowIn(sentences: readonly Sentence[]): Checks['i_dont_know_detecte
   return { detected: true, phrases_found: found, context, note: notes.get(context) ?? '' };
 }
 
+/** A risk, or any mention: of a friend, denied, or a bare word. What is a risk is for the screening to say. (DOMAIN.md 3.3) */
+function selfHarmIn(
+  sentences: readonly Sentence[],
+  { detected, phrases }: Said['selfHarm'],
+): Checks['self_harm_detected'] {
+  const found = detected ? [...phrases] : selfHarmWords.phrasesIn(sentences);
+  return {
+    detected: found.length > 0 || detected,
+    phrases_found: found,
+    severity: found.length > 0 || detected ? 'high' : 'none',
+  };
+}
+
 /** The original stays byte for byte; everything is matched on the folded text, at the borders of words. Linear in the text. */
 export function perceive({ original, plain, selfHarm }: Said): Perceived {
   const cleaned = clean(original);
   const corrected = mend(cleaned);
   const { text } = mend(plain);
   const sentences = sentencesOf(openContractions(text).replace(ANSWER_NO, '$1.'));
-  const { detected, phrases } = selfHarm;
   const preprocessing: Preprocessing = {
     original_input: original,
     cleaned_input: cleaned,
@@ -189,11 +202,7 @@ export function perceive({ original, plain, selfHarm }: Said): Perceived {
     input_category: inputCategory(sentences, text),
     spelling_corrections: corrected.corrections,
     safety_checks: {
-      self_harm_detected: {
-        detected,
-        phrases_found: detected ? [...phrases] : [],
-        severity: detected ? 'high' : 'none',
-      },
+      self_harm_detected: selfHarmIn(sentences, selfHarm),
       thinking_mode_detected: thinkingIn(sentences),
       past_tense_detected: pastIn(sentences),
       i_dont_know_detected: dontKnowIn(sentences),

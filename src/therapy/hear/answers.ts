@@ -16,7 +16,9 @@ function acceptsIn(sentences: readonly Sentence[], length: number): boolean {
   if (!first) return false;
   const right = covered(lexicon.rightNot, first.words);
   return sentences.some(({ words }, index) =>
-    lexicon.accepts.find(words).some(({ at, phrase }) => {
+    lexicon.accepts.find(words).some(({ at, phrase, length: span }) => {
+      // "absolutely not"
+      if (words[at + span] === 'not' && phrase !== 'why') return false;
       if (isDenied(words, at) || (index === 0 && right.has(at))) return false;
       if (lexicon.acceptsWhole.has(phrase)) return at === 0 && words.length === phrase.split(' ').length;
       if (!lexicon.acceptsOnlyFirst.has(phrase)) return at <= 2 || length <= 6 || at === words.length - 1;
@@ -28,11 +30,12 @@ function acceptsIn(sentences: readonly Sentence[], length: number): boolean {
 const NO: ReadonlySet<string> = new Set(['no', 'nope', 'nah', 'none']);
 
 function nothingMoreIn(sentences: readonly Sentence[], length: number): boolean {
-  if (length > 12) return false;
+  if (length > 12 || has(lexicon.notAll, sentences)) return false;
   return sentences.some(({ words }) =>
     lexicon.nothingMore.find(words).some(({ at, phrase }) => {
       if (NO.has(phrase)) return at === 0 || words[at - 1] === ',';
-      return at <= 3 && (words.length <= 3 || !lexicon.nothingWhole.has(phrase));
+      const isWhole = words.length <= phrase.split(' ').length + 1;
+      return at <= 3 && (isWhole || !lexicon.nothingWhole.has(phrase));
     }),
   );
 }
@@ -74,6 +77,14 @@ function takesBackIn(sentences: readonly Sentence[]): boolean {
   });
 }
 
+/** "I suppose" alone is a yes; with more behind it, it is a thought. */
+function acceptsWeakly(words: readonly string[]): boolean {
+  return lexicon.weakAccepts.find(words).some(({ at, length, phrase }) => {
+    if (isDenied(words, at) || words[at + length] === 'not') return false;
+    return words.length <= 3 || (phrase !== 'i suppose' && phrase !== 'i guess' && phrase !== 'i think so');
+  });
+}
+
 /** What the words say yes and no to. */
 export function answersOf(sentences: readonly Sentence[], length: number) {
   const accepts = acceptsIn(sentences, length);
@@ -83,7 +94,7 @@ export function answersOf(sentences: readonly Sentence[], length: number) {
   return {
     accepts,
     takesBack: takesBackIn(sentences),
-    weaklyAccepts: length <= SHORT_WORDS && sentences.some(({ words }) => lexicon.weakAccepts.first(words)),
+    weaklyAccepts: length <= SHORT_WORDS && sentences.some(({ words }) => acceptsWeakly(words)),
     wants:
       length <= SHORT_WORDS &&
       !refuses &&

@@ -24,6 +24,17 @@ export function covered(list: Phrases, words: readonly string[]): ReadonlySet<nu
 /** A denial reaches farther here: "I don't feel it in my chest". */
 const PLACE_REACH = 6;
 
+/** "My chest does not hurt", "my chest is fine". */
+function isWell(words: readonly string[], behind: number): boolean {
+  const next = words.slice(behind, behind + 3);
+  const verb = ['is', 'are', 'does', 'do', 'feels', 'feel'].includes(next[0] ?? '');
+  return verb && ['not', 'fine', 'okay', 'ok', 'alright'].includes(next[1] ?? '');
+}
+
+const FELT: ReadonlySet<string> = new Set(
+  'feel feeling felt body hurts aches ache tight tense heavy it'.split(' '),
+);
+
 interface Place {
   said: string;
   isOwn: boolean;
@@ -36,26 +47,45 @@ function placeIn(words: readonly string[]): Place | undefined {
     const before = words[at - 1] ?? '';
     if (not.has(at) || isDenied(words, at, PLACE_REACH) || OTHERS.has(before) || isHadByOthers(words, at))
       return false;
+    if (isWell(words, at + phrase.split(' ').length)) return false;
     return !lexicon.placesWithMy.has(phrase) || words.length <= 3 || lexicon.ownMarks.has(before);
   });
   const isOwn =
     words.some((word) => lexicon.selfWords.has(word)) ||
     lexicon.ownMarks.has(words[(place?.at ?? 0) - 1] ?? '');
   if (place) return { said: place.said, isOwn };
-  if (!lexicon.placesEverywhere.has(words)) return undefined;
+  const isFelt = words.length <= 3 || words.some((word) => FELT.has(word));
+  const isEverywhere = lexicon.placesEverywhere.find(words).some(({ at }) => !not.has(at));
+  if (!isFelt || !isEverywhere) return undefined;
   return { said: 'whole body', isOwn: isOwn || words.length <= 3 };
 }
 
+/** "Her back hurts", "he hurt his back". */
+const isOfSomebody = (words: readonly string[], at: number): boolean =>
+  OTHERS.has(words[at + 1] ?? '') ||
+  (OTHERS.has(words[at - 2] ?? '') && lexicon.places.find([words[at - 1] ?? '']).length > 0);
+
 const isOwn = (words: readonly string[], at: number): boolean =>
   isOfThings(words, at) ||
-  (!OTHERS.has(words[at - 1] ?? '') && !isOfOthers(words, at) && !isHadByOthers(words, at));
+  (!OTHERS.has(words[at - 1] ?? '') &&
+    !isOfSomebody(words, at) &&
+    !isOfOthers(words, at) &&
+    !isHadByOthers(words, at));
+
+/** "A heavy topic", "stiff competition": a word for something else. */
+function isOfThing(words: readonly string[], at: number): boolean {
+  const next = words[at + 1];
+  if (!lexicon.sensationAdjectives.has(words[at] ?? '') || next === undefined) return false;
+  const isBody = lexicon.places.find([next]).length > 0 || lexicon.sensations.find([next]).length > 0;
+  return !isBody && !lexicon.afterAdjective.has(next);
+}
 
 /** A quality of one's own that is not denied; `terms` says which words count. */
 function qualityIn(words: readonly string[], terms: Terms, hasPlace: boolean): string | undefined {
   const not = covered(lexicon.notSensations, words);
   const found = terms
     .find(words)
-    .filter(({ at }) => !not.has(at) && !isDenied(words, at) && isOwn(words, at));
+    .filter(({ at }) => !not.has(at) && !isDenied(words, at) && isOwn(words, at) && !isOfThing(words, at));
   return found.find(({ phrase }) => hasPlace || !lexicon.sensationsOnlyWhenAsked.has(phrase))?.said;
 }
 
@@ -81,7 +111,14 @@ function looseSensationIn(sentences: readonly Sentence[], length: number): strin
   return sentences.some(({ words }) => lexicon.likenesses.first(words)) ? LIKENESS : null;
 }
 
-export function bodyOf(sentences: readonly Sentence[], length: number) {
+/** "What happens in the stomach of a rabbit?" asks; "in my chest maybe?" tells. */
+function tellsOfBody({ words, isQuestion }: Sentence): boolean {
+  if (!isQuestion) return true;
+  return lexicon.questionStarts.at(words, 0) === undefined && (words.length <= 4 || words.includes('my'));
+}
+
+export function bodyOf(all: readonly Sentence[], length: number) {
+  const sentences = all.filter(tellsOfBody);
   const place = firstSaid(sentences, placeIn);
   const isAbsent = sentences.some(
     ({ words }) =>

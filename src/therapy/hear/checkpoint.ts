@@ -17,7 +17,7 @@ const comparing = phrasesOf(content.comparing);
 const weakCalm = phrasesOf(content.weakCalm);
 
 /** A new clause begins behind these. */
-const CUTS: ReadonlySet<string> = new Set([',', 'but', 'then', 'though', 'although', 'yet']);
+const CUTS: ReadonlySet<string> = new Set([',', 'but', 'then', 'though', 'although']);
 /** "No, calmer": an answer to something else. */
 const ANSWERS: ReadonlySet<string> = new Set(['no', 'nope', 'nah']);
 const SUBJECTS: ReadonlySet<string> = new Set(['i', 'it', 'its', 'that', 'my', 'the']);
@@ -33,7 +33,8 @@ function claimed(words: readonly string[]): readonly string[] {
 function clausesOf({ words, isQuestion }: Sentence): readonly string[][] {
   const clauses: string[][] = [[]];
   for (const word of words) {
-    if (CUTS.has(word)) clauses.push([]);
+    const isNothingBut = word === 'but' && clauses.at(-1)?.at(-1) === 'anything';
+    if (CUTS.has(word) && !isNothingBut) clauses.push([]);
     else clauses.at(-1)?.push(word);
   }
   // a question tells nothing, what was said before it in the same breath does
@@ -78,8 +79,9 @@ function calmIn(words: readonly string[]): Checkpoint | undefined {
   const found = calm.find(words);
   if (found.length === 0) return undefined;
   const isDenied = found.some(({ at, length }) => {
-    const { before } = around(words, at, length);
-    return denies(before.slice(-3)) || before.at(-1) === 'less' || isFar(before);
+    const { before, after } = around(words, at, length);
+    if (after.includes('gone') || after.includes('went')) return true;
+    return denies(before) || before.at(-1) === 'less' || isFar(before);
   });
   return isDenied ? 'tense' : 'calm';
 }

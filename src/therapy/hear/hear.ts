@@ -6,6 +6,7 @@ import type { Checkpoint } from './checkpoint.ts';
 import { answersOf } from './answers.ts';
 import { bodyOf } from './body.ts';
 import { lexicon, readSentences } from './lexicon.ts';
+import { isOfOthers } from './whose.ts';
 import { looseWorryIn, wishIn, worriesIn } from './worry.ts';
 import { wordsOf } from './words.ts';
 import type { Phrases, Sentence } from './words.ts';
@@ -159,23 +160,37 @@ function talkOf(sentences: readonly Sentence[], length: number, original: string
   };
 }
 
+/** In a longer text it is told of something else. */
+const CONFUSED_WORDS = 25;
+
 /** "What?" and "why" alone; other words anywhere. */
 function isConfused(sentences: readonly Sentence[], length: number): boolean {
+  if (length > CONFUSED_WORDS) return false;
   return sentences.some(({ words }) =>
     lexicon.confusions.find(words).some(({ phrase }) => length <= 2 || !lexicon.confusionsWhole.has(phrase)),
   );
 }
+
+/** Own tears: "my son was crying" is told of somebody else. */
+const criesIn = (words: readonly string[]): boolean =>
+  !lexicon.notCrying.has(words) && lexicon.crying.find(words).some(({ at }) => !isOfOthers(words, at));
+
+/** "Football pressures me"; but "tell me a joke". */
+const isAboutMe = (words: readonly string[]): boolean =>
+  words.includes('my') || (words.at(-1) === 'me' && words.length > 2);
 
 function asidesOf(sentences: readonly Sentence[], preprocessing: Preprocessing) {
   const { past_tense_detected, thinking_mode_detected } = preprocessing.safety_checks;
   return {
     isPast: past_tense_detected.detected,
     isThinking: thinking_mode_detected.detected,
-    cries: hasBut(lexicon.crying, lexicon.notCrying, sentences),
-    resists: hasBut(lexicon.resistances, lexicon.notResistances, sentences),
+    cries: sentences.some(({ words }) => criesIn(words)),
+    resists:
+      hasBut(lexicon.resistances, lexicon.notResistances, sentences) ||
+      sentences.some(({ words }) => words.length === 1 && lexicon.resistancesWhole.has(words[0] ?? '')),
     asksNormal: has(lexicon.normals, sentences),
     pleasesOthers: hasBut(lexicon.relations, lexicon.notRelations, sentences),
-    isOffTopic: sentences.some(({ words }) => lexicon.offTopics.has(words) && !words.includes('my')),
+    isOffTopic: sentences.some(({ words }) => lexicon.offTopics.has(words) && !isAboutMe(words)),
     hasPattern: has(lexicon.patterns, sentences),
   };
 }
@@ -184,7 +199,7 @@ function asidesOf(sentences: readonly Sentence[], preprocessing: Preprocessing) 
 export function hear(input: HearInput): Heard {
   const sentences = readSentences(input.text);
   const { length } = wordsOf(input.text);
-  const worries = worriesIn(sentences);
+  const worries = worriesIn(isConfused(sentences, length) ? [] : sentences);
   const wish = wishIn(sentences);
   const body = bodyOf(sentences, length);
   return {

@@ -2,7 +2,7 @@
 import { lexicon } from './lexicon.ts';
 
 export const OTHERS: ReadonlySet<string> = new Set('his her their your he she they him them you'.split(' '));
-const COPULAS: ReadonlySet<string> = new Set('is was are were seems looks gets got be'.split(' '));
+const COPULAS: ReadonlySet<string> = new Set('is was are were seems looks gets got be feels'.split(' '));
 const IMPERSONAL: ReadonlySet<string> = new Set(
   'it that this everything things life which what i we all feeling there work job to not will might could would can may'.split(
     ' ',

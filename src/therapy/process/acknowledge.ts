@@ -69,6 +69,7 @@ function ackOf({ heard, location, sensation, news, state, standing }: Situation)
   const cases: readonly (readonly [Ack, boolean])[] = [
     ['place', location !== null && takesBody(state)],
     ['sensation', sensation !== null],
+    ['present', state === '2.4' && standing.memory.slots.present],
     ['pattern', state === '2.5' && standing.memory.slots.pattern],
     ['emotion', news.length > 0 && heard.emotion !== null],
     ['trouble', news.length > 0 && heard.stressor !== null],
@@ -96,7 +97,7 @@ export function ackBefore(say: Say, situation: Situation, now: Circumstances): A
   if (say.ack) return say.ack;
   if (suffersInSteps(say, situation)) return 'hurt';
   if (wholeActs.has(say.act) || heard.isSilent) return null;
-  if (now.isAffirmed) return situation.state === '2.4' ? 'present' : 'affirm';
+  if (now.isAffirmed) return 'affirm';
   const ack = ackOf(situation);
   const isMere = (ack === 'plain' || ack === 'yes') && asksOpenly.has(say.to);
   return isMere && needsCheckIn(standing.memory) ? 'short' : ack;

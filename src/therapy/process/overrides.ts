@@ -12,6 +12,8 @@ interface Override {
   query: RagQuery;
 }
 
+/** A longer input only mentions it in passing. */
+const OFF_WORDS = 25;
 /** Words from which on an input without a word of the body is interrupted. */
 const RAMBLING_WORDS = 120;
 /** From here on only safety comes before the numbered state. */
@@ -113,7 +115,7 @@ const ladder: readonly Override[] = [
   },
   {
     id: 'OFF',
-    when: (s) => s.heard.isOffTopic && !tellsSomething(s),
+    when: (s) => s.heard.isOffTopic && s.heard.length <= OFF_WORDS && !tellsSomething(s),
     act: () => 'off',
     decision: 'redirect_off_topic',
     query: 'general_dr_q_approach',

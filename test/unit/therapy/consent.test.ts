@@ -27,6 +27,11 @@ describe('at the offer of the three steps', () => {
     'ok whatever',
     'I said yes to that before but I do not trust you',
     'not yet',
+    'absolutely not',
+    'definitely not',
+    'of course not',
+    'sure, if it were that easy',
+    'not a chance',
   ])('no step begins with: %s', (says) => {
     expect(after(toOffer, says).alpha).toBeNull();
   });

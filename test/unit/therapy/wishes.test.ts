@@ -50,3 +50,39 @@ describe('a story is no goal', () => {
     expect(listen(text)).toMatchObject({ goal: null, bareGoal: null });
   });
 });
+
+describe('whose body it is:', () => {
+  test.each([
+    'Why does the body do that?',
+    'What happens in the stomach of a rabbit?',
+    'all of it is bad',
+    'it is all over with my wife',
+    'everywhere I go there is noise',
+    'her back hurts',
+    'my mother feels tight in her chest',
+    'It is a heavy topic',
+    'stiff competition',
+    'It was intense',
+    'My chest does not hurt',
+    'my stomach is not tense',
+  ])('no place and no quality of one’s own is told by: %s', (text) => {
+    expect(listen(text)).toMatchObject({ location: null, sensation: null });
+  });
+});
+
+describe('the self-harm field of the wire is wide:', () => {
+  test.each([
+    'I would never hurt myself',
+    'My friend wants to kill herself',
+    'there is no point living',
+    'overdose',
+  ])('%s', (original) => {
+    const none = { detected: false, phrases: [] };
+    const { preprocessing } = perceive({ original, plain: fold(original), selfHarm: none });
+
+    expect(preprocessing.safety_checks.self_harm_detected).toMatchObject({
+      detected: true,
+      severity: 'high',
+    });
+  });
+});
