@@ -53,11 +53,11 @@ function placeIn(words: readonly string[]): Place | undefined {
   const isOwn =
     words.some((word) => lexicon.selfWords.has(word)) ||
     lexicon.ownMarks.has(words[(place?.at ?? 0) - 1] ?? '');
-  if (place) return { said: place.said, isOwn };
+  const everywhere = lexicon.placesEverywhere.find(words).find(({ at }) => !not.has(at));
+  // "from head to toe" is no head
+  if (!everywhere || (place && place.at < everywhere.at)) return place && { said: place.said, isOwn };
   const isFelt = words.length <= 3 || words.some((word) => FELT.has(word));
-  const isEverywhere = lexicon.placesEverywhere.find(words).some(({ at }) => !not.has(at));
-  if (!isFelt || !isEverywhere) return undefined;
-  return { said: 'whole body', isOwn: isOwn || words.length <= 3 };
+  return isFelt ? { said: 'whole body', isOwn: isOwn || words.length <= 3 } : undefined;
 }
 
 /** "Her back hurts", "he hurt his back". */
