@@ -51,7 +51,7 @@ const asksOpenly: ReadonlySet<StateId> = new Set<StateId>([
 ]);
 
 /** What else came with the turn. */
-export interface Circumstances {
+export interface Moment {
   isBack: boolean;
   isGoalChanged: boolean;
   isAffirmed: boolean;
@@ -89,7 +89,7 @@ const suffersInSteps = (say: Say, { state, heard }: Situation): boolean =>
   state === '3.3' && say.to === '3.3' && (heard.suffers || heard.cries);
 
 /** What is said before the line, if anything. Counts the check-in in the draft. */
-export function ackBefore(say: Say, situation: Situation, now: Circumstances): Ack | null {
+export function ackBefore(say: Say, situation: Situation, now: Moment): Ack | null {
   const { heard, standing } = situation;
   if (heard.asksWho) return 'who';
   if (now.isBack) return 'back';

@@ -81,3 +81,23 @@ describe('in the three steps', () => {
     expect(after([...toOffer, 'yes'], says).alpha?.step).toBe('RELAX_TONGUE');
   });
 });
+
+describe('a goodbye', () => {
+  test.each(['bye', 'I have to go', 'good night', "I'll come back later", 'can we stop'])(
+    'is answered as one and moves nothing: %s',
+    (says) => {
+      const lines = toOffer.slice(0, 3);
+      const walk = new Walk('goodbye');
+      for (const line of lines) walk.say(line);
+      const before = walk.say('my shoulders too').progress;
+
+      const { progress } = walk.say(says);
+
+      expect(progress).toEqual({ ...before, technique: 'farewell' });
+    },
+  );
+
+  test('in the three steps stops them', () => {
+    expect(after([...toOffer, 'yes'], 'I have to go')).toMatchObject({ state_id: '3.3', alpha: null });
+  });
+});
