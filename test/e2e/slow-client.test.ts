@@ -15,7 +15,11 @@ const MIB = 1024 * 1024;
 
 let scene: Scene;
 beforeAll(async () => {
-  scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '100000', OLLAMA_SLOTS: '4' } });
+  // a small heap, so that what it uses is seen and not what it has not collected yet
+  const heap = '--max-semi-space-size=2 --max-old-space-size=128';
+  scene = await openScene({
+    env: { OLLAMA_NUM_PREDICT: '100000', OLLAMA_SLOTS: '4', NODE_OPTIONS: heap },
+  });
 });
 afterAll(() => scene[Symbol.asyncDispose]());
 
