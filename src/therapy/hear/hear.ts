@@ -199,29 +199,28 @@ function asidesOf(sentences: readonly Sentence[], preprocessing: Preprocessing) 
 export function hear(input: HearInput): Heard {
   const sentences = readSentences(input.text);
   const { length } = wordsOf(input.text);
-  const worries = worriesIn(isConfused(sentences, length) ? [] : sentences);
+  const { preprocessing, original } = input;
+  const isUnsure = preprocessing.safety_checks.i_dont_know_detected.detected;
+  const talk = talkOf(sentences, length, original, isUnsure);
+  const worries = worriesIn(talk.isConfused ? [] : sentences);
   const wish = wishIn(sentences);
   const body = bodyOf(sentences, length);
+  const tellsCause = has(lexicon.causes, sentences);
   return {
     length,
     ...moodOf(input),
-    ...talkOf(
-      sentences,
-      length,
-      input.original,
-      input.preprocessing.safety_checks.i_dont_know_detected.detected,
-    ),
+    ...talk,
     ...body,
     ...worries,
     looseWorry: looseWorryIn(sentences, length),
-    tellsCause: has(lexicon.causes, sentences),
+    tellsCause,
     tellsProblem:
       body.sensation !== null ||
       worries.named.length > 0 ||
-      input.preprocessing.emotional_state.intensity > 0 ||
+      preprocessing.emotional_state.intensity > 0 ||
       has(lexicon.problems, sentences) ||
-      has(lexicon.causes, sentences),
-    ...asidesOf(sentences, input.preprocessing),
+      tellsCause,
+    ...asidesOf(sentences, preprocessing),
     goal: wish.goal,
     bareGoal: wish.bareGoal,
     isVagueWish: wish.isVague,

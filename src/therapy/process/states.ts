@@ -243,13 +243,7 @@ export const states: Readonly<Record<StateId, State>> = {
   },
 };
 
-/** The order of the coarse states; a session never goes back in it. */
+/** The order of the coarse states, as the table has them; a session never goes back in it. */
 export const substates: readonly Substate[] = [
-  '1.1_goal_and_vision',
-  '1.1.5_psycho_education',
-  '1.2_problem_and_body',
-  '3.1_assess_readiness',
-  '3.1.5_alpha_permission',
-  '3.2_alpha_sequence',
-  'stage_1_complete',
+  ...new Set(Object.values(states).map(({ substate }) => substate)),
 ];
