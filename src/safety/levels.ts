@@ -8,18 +8,22 @@ interface LevelRow {
   mode: SafetyMode;
   /** Active or worse: never refused as busy or limited, and it interrupts a live turn. [P-12] */
   risk: boolean;
+  /** What help the reply names, in this order. [US-24] */
+  needs: readonly Need[];
 }
 
+export type Need = 'crisis' | 'emergency' | 'violence' | 'child' | 'poison';
+
 export const levels: Readonly<Record<SafetyLevel, LevelRow>> = {
-  none: { rank: 0, mode: 'normal', risk: false },
-  past_attempt: { rank: 1, mode: 'support', risk: false },
-  passive: { rank: 2, mode: 'support', risk: false },
-  acute: { rank: 3, mode: 'crisis', risk: true },
-  abuse: { rank: 4, mode: 'crisis', risk: true },
-  other_harm: { rank: 5, mode: 'crisis', risk: true },
-  active: { rank: 6, mode: 'crisis', risk: true },
-  plan: { rank: 7, mode: 'crisis', risk: true },
-  medical: { rank: 8, mode: 'emergency', risk: true },
+  none: { rank: 0, mode: 'normal', risk: false, needs: ['crisis'] },
+  past_attempt: { rank: 1, mode: 'support', risk: false, needs: ['crisis'] },
+  passive: { rank: 2, mode: 'support', risk: false, needs: ['crisis'] },
+  acute: { rank: 3, mode: 'crisis', risk: true, needs: ['crisis', 'emergency'] },
+  abuse: { rank: 4, mode: 'crisis', risk: true, needs: ['violence', 'child', 'crisis', 'emergency'] },
+  other_harm: { rank: 5, mode: 'crisis', risk: true, needs: ['emergency', 'crisis'] },
+  active: { rank: 6, mode: 'crisis', risk: true, needs: ['crisis', 'emergency'] },
+  plan: { rank: 7, mode: 'crisis', risk: true, needs: ['emergency', 'crisis'] },
+  medical: { rank: 8, mode: 'emergency', risk: true, needs: ['emergency', 'poison', 'crisis'] },
 };
 
 const modeRank: Readonly<Record<SafetyMode, number>> = {

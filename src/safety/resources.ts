@@ -22,8 +22,6 @@ interface Entry {
   url?: string;
   hours: string;
   language: string;
-  /** How to reach it, as part of a sentence. */
-  say: string;
 }
 
 const entries: readonly Entry[] = table.resources;
@@ -57,15 +55,34 @@ function listed(place: Place | undefined, need: string): Entry[] {
   );
 }
 
+/** The words of a language for the ways to reach a line. */
+type WayPhrases = Readonly<Record<'call' | 'text' | 'call_or_text' | 'page' | 'or', string>>;
+
+function wayOf({ name, phone, sms, url }: Entry, phrases: WayPhrases): string {
+  const [template, slots] =
+    phone !== undefined && sms !== undefined
+      ? [phrases.call_or_text, { phone, sms }]
+      : phone !== undefined
+        ? [phrases.call, { phone }]
+        : sms !== undefined
+          ? [phrases.text, { sms }]
+          : [phrases.page, { url: url ?? '' }];
+  return Object.entries({ name, ...slots }).reduce(
+    (text, [slot, value]) => text.replaceAll(`{${slot}}`, value),
+    template,
+  );
+}
+
 /** How to reach the lines for a need, in one sentence part; undefined when none is listed. */
 export function waysOf(
   place: Place | undefined,
   need: string,
+  phrases: WayPhrases,
 ): { say: string; always: boolean; written: boolean } | undefined {
   const found = listed(place, need);
   if (found.length === 0) return undefined;
   return {
-    say: found.map((entry) => entry.say).join(', or '),
+    say: found.map((entry) => wayOf(entry, phrases)).join(phrases.or),
     always: found.every((entry) => entry.hours === '24/7'),
     written: found.some((entry) => entry.sms !== undefined),
   };
@@ -79,7 +96,7 @@ function publicFields({
   hours,
   country,
   language,
-}: Omit<Entry, 'id' | 'need' | 'say'>): Resource {
+}: Omit<Entry, 'id' | 'need'>): Resource {
   return {
     name,
     ...(phone !== undefined && { phone }),
