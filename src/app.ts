@@ -13,14 +13,18 @@ import { Follow, Frame } from './chat/follow.ts';
 import { Judge } from './chat/judge.ts';
 import { Slots } from './chat/slots.ts';
 import { Turns } from './chat/turns.ts';
+import type { TurnParts } from './chat/turn.ts';
 import { asyncApi, openApi } from './contract/docs.ts';
 import type { Log } from './log.ts';
 import type { ModelState, Speakers } from './model/model.ts';
+import { Escalation } from './ops/escalation.ts';
 import { mountProbes, readHealth } from './ops/health.ts';
+import type { Webhook } from './ops/webhook.ts';
 import type { Retrieval } from './retrieval/retrieval.ts';
 import { createGuard } from './safety/guard.ts';
 import type { Store } from './store/store.ts';
 import { askModel } from './chat/ask.ts';
+import { ownInstructions } from './therapy/prompt.ts';
 import { mountDocs } from './transport/docs-page.ts';
 import { EventStreams } from './transport/events.ts';
 import { edge, HEADER_BYTES, lastResort, notFound, REQUEST_LINE_BYTES } from './transport/http.ts';
@@ -35,7 +39,17 @@ export interface AppParts {
   rawReplies: boolean;
   /** Whether the model may choose the next step where no rule has a word on an input. */
   navigateWithModel: boolean;
+  /** What the guide calls itself. */
+  guideName: string;
   slots: { size: number; maxWaiting: number };
+  /** Where alerts go; null: they wait in the list. */
+  webhook: Webhook | null;
+  /** How long an alert may stay open before it is said aloud. */
+  ackMs: { immediate: number; urgent: number };
+  /** What people behind the server hand in; null: there are no routes for them. */
+  operatorKey: string | null;
+  /** How long a checked answer of the model is waited for, while the process rests. */
+  helpMs?: number;
   leaseMs: number;
   /** Age of ended turns whose single words are dropped, in ms. */
   compactAfterMs: number;
@@ -60,6 +74,7 @@ const HEADERS_MS = 10_000;
 const REQUEST_MS = 15_000;
 const CHECK_MS = 2_000;
 const COMPACT_MS = 60_000;
+const HELP_MS = 20_000;
 /** Clients come back spread over this time after a restart. */
 const SPREAD_MS = 5_000;
 /** What a client gets to answer the goodbye: one that lost its network answers nothing. */
@@ -86,6 +101,23 @@ function mountPage(app: Express, directory: string): void {
   for (const name of names) app.all(`/${name}`, onlyThese(['GET', 'HEAD']));
 }
 
+const guard: TurnParts['guard'] = (options) => createGuard({ ...options, canaries: ownInstructions });
+
+/** With limits of its own for how long a client may take. */
+function openHttp(routes: Express): HttpServer {
+  return createServer(
+    {
+      maxHeaderSize: REQUEST_LINE_BYTES + HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      // any other upgrade is an offer that HTTP may pass over: Java's client makes one with every request
+      shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
+    },
+    routes,
+  );
+}
+
 export function createApp(parts: AppParts): App {
   return new StillpointApp(parts);
 }
@@ -95,6 +127,7 @@ class StillpointApp implements App {
   readonly #http: HttpServer;
   readonly #follow: Follow;
   readonly #turns: Turns;
+  readonly #escalation: Escalation;
   readonly #streams = new EventStreams();
   readonly #socket: ReturnType<typeof mountSocket>;
   readonly #closing = new AbortController();
@@ -110,10 +143,12 @@ class StillpointApp implements App {
     const node = randomUUID();
     const slots = new Slots(parts.slots);
     const { roomTokens } = speakers.model;
-    const ask = askModel(store, retrieval, { roomTokens, rawReplies: parts.rawReplies });
+    const { helpMs = HELP_MS, webhook, ackMs, operatorKey, rawReplies, guideName } = parts;
+    const ask = askModel(store, retrieval, { roomTokens, rawReplies, guideName });
     this.#parts = parts;
     this.#follow = new Follow(store, now);
-    this.#turns = new Turns({ store, slots, speakers, ask, guard: createGuard, leaseMs, now, log }, node);
+    this.#turns = new Turns({ store, slots, speakers, ask, guard, helpMs, leaseMs, now, log }, node);
+    this.#escalation = new Escalation({ store, webhook, ackMs, now, log });
     const closing = this.#closing.signal;
     const chat = createChat({
       store,
@@ -125,6 +160,9 @@ class StillpointApp implements App {
       isDraining: () => this.#draining.signal.aborted,
       health: () => readHealth(parts),
       closing,
+      operatorKey,
+      sendsAlerts: webhook !== null,
+      onAlert: () => this.#escalation.wake(),
       node,
       leaseMs,
       now,
@@ -134,17 +172,7 @@ class StillpointApp implements App {
     const dispatch = createDispatch(chat, log);
     const allowedOrigins = new Set(parts.allowedOrigins);
     const rest = { dispatch, follow: this.#follow, streams: this.#streams, closing };
-    this.#http = createServer(
-      {
-        maxHeaderSize: REQUEST_LINE_BYTES + HEADER_BYTES,
-        headersTimeout: HEADERS_MS,
-        requestTimeout: REQUEST_MS,
-        connectionsCheckingInterval: CHECK_MS,
-        // any other upgrade is an offer that HTTP may pass over: Java's client makes one with every request
-        shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
-      },
-      this.#routes(allowedOrigins, rest),
-    );
+    this.#http = openHttp(this.#routes(allowedOrigins, rest));
     const onFault = (error: unknown) => log.error({ err: error }, 'a socket failed on our side');
     this.#socket = mountSocket(this.#http, { dispatch, follow: this.#follow, allowedOrigins, onFault });
     this.#http.on('connection', (connection) => {
@@ -202,6 +230,7 @@ class StillpointApp implements App {
       this.#http.once('error', reject);
       this.#http.listen(port, host, resolve);
     });
+    this.#escalation.start();
     const taken = await this.#turns.start();
     if (taken > 0) this.#parts.log.info({ taken }, 'unfinished turns go on');
     const address = this.#http.address();
@@ -235,6 +264,7 @@ class StillpointApp implements App {
       for (const connection of this.#connections) connection.destroy();
     }, GOODBYE_MS);
     await closed.catch(() => undefined);
+    await this.#escalation[Symbol.asyncDispose]();
     clearTimeout(patience);
     this.#follow[Symbol.dispose]();
     this.#streams[Symbol.dispose]();

@@ -44,6 +44,26 @@ const httpUrl = (value: string) =>
     .default(value)
     .meta({ hint: 'an http or https address, in full', isSecret: true });
 
+const optionalUrl = z
+  .string()
+  .default('')
+  .refine((value) => value === '' || isHttpUrl(value))
+  .meta({ hint: 'an http or https address, in full', isSecret: true });
+
+const SECRET_CHARS = 32;
+const secret = z
+  .string()
+  .default('')
+  .refine((value) => value === '' || (value.length >= SECRET_CHARS && /^[!-~]+$/.test(value)))
+  .meta({ hint: `at least ${SECRET_CHARS} printable ASCII characters without spaces`, isSecret: true });
+
+/** Names with commas between. */
+const names = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').flatMap((name) => name.trim().toLowerCase() || []))
+  .meta({ hint: 'names with commas between' });
+
 /** What Ollama reads as a duration; the adapter's `parseKeepAlive` takes the same. */
 const duration = (value: string) =>
   z
@@ -117,6 +137,23 @@ const settings = {
   OLLAMA_FIRST_TOKEN_MS: whole(100, 86_400_000, 300_000).describe('Longest wait for the first word, in ms'),
   OLLAMA_STALL_MS: whole(100, 86_400_000, 60_000).describe('Longest silence between two words, in ms'),
   GUIDE_WORD_MS: whole(0, 10_000, 30).describe('Pace of the built-in guide, in ms per word'),
+  GUIDE_NAME: text('Stillpoint').describe(
+    'What the guide calls itself; never the title of a profession that treats people',
+  ),
+  ESCALATION_URL: optionalUrl.describe(
+    'Where alerts are sent, as signed JSON; https unless the host is in ESCALATION_PRIVATE_HOSTS. Empty: they wait in the list',
+  ),
+  ESCALATION_SECRET: secret.describe('What alerts are signed with; needed with ESCALATION_URL'),
+  ESCALATION_PRIVATE_HOSTS: names.describe(
+    'Hosts of ESCALATION_URL that may have a private or loopback address; with commas between',
+  ),
+  ACK_IMMEDIATE_MS: whole(1_000, 86_400_000, 120_000).describe(
+    'Time in which somebody has to acknowledge an immediate alert before it is logged as unanswered, in ms',
+  ),
+  ACK_URGENT_MS: whole(1_000, 86_400_000, 900_000).describe('The same for an urgent alert, in ms'),
+  OPERATOR_KEY: secret.describe(
+    'What people behind the server hand in as Authorization: Bearer; without it there are no routes for them',
+  ),
   LEASE_MS: whole(200, 600_000, 8_000).describe(
     'How long a turn is left alone when its owner is silent, in ms',
   ),
@@ -133,6 +170,12 @@ const settings = {
 };
 
 const schema = z.object(settings);
+const alertSchema = schema.pick({
+  ESCALATION_URL: true,
+  ESCALATION_SECRET: true,
+  ESCALATION_PRIVATE_HOSTS: true,
+});
+type Alerts = z.output<typeof alertSchema>;
 const doorSchema = schema.pick({ HOST: true, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: true });
 type Door = z.output<typeof doorSchema>;
 export type Config = z.output<typeof schema>;
@@ -176,6 +219,16 @@ function openDoor({ HOST: host, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: allowed }: Doo
   ];
 }
 
+/** Alerts are signed, and go over the open net only encrypted. */
+function checkAlerts(alerts: Alerts): string[] {
+  const { ESCALATION_URL: url, ESCALATION_SECRET: key, ESCALATION_PRIVATE_HOSTS: hosts } = alerts;
+  if (url === '') return [];
+  const { protocol, hostname } = new URL(url);
+  const lines = key === '' ? ['ESCALATION_SECRET must be set where ESCALATION_URL is.'] : [];
+  if (protocol === 'https:' || hosts.includes(hostname.replace(/^\[|\]$/g, ''))) return lines;
+  return [...lines, 'ESCALATION_URL must be https, or its host must be listed in ESCALATION_PRIVATE_HOSTS.'];
+}
+
 /**
  * Reads the settings; an empty value counts as none.
  * @throws ConfigError
@@ -188,7 +241,9 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const door = doorSchema.safeParse(given);
   const names = new Set(parsed.error?.issues.map((issue) => String(issue.path[0])));
   const lines = [...names].map((name) => badValue(name, environment[name]));
+  const alerts = alertSchema.safeParse(given);
   lines.push(...(door.success ? openDoor(door.data) : []));
+  lines.push(...(alerts.success ? checkAlerts(alerts.data) : []));
   if (!parsed.success || lines.length > 0) throw new ConfigError(lines);
   return parsed.data;
 }

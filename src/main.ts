@@ -10,11 +10,17 @@ import { createGuide } from './model/guide.ts';
 import type { Model, Speakers } from './model/model.ts';
 import { createOllama } from './model/ollama.ts';
 import { readSpeaker } from './ops/health.ts';
+import { openWebhook } from './ops/webhook.ts';
+import type { Webhook } from './ops/webhook.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
+import { reviewOf } from './safety/resources.ts';
 import { openSqlite } from './store/sqlite.ts';
 
 /** After the drain time, what still hangs is left behind. */
 const LAST_CALL_MS = 8_000;
+/** [US-31] */
+const PROTECTED_TITLE =
+  /therap|psycholog|psychiat|counsel|doctor|nurse|clinician|physician|social worker|\bdr\b/i;
 const CONNECT_MS = 5_000;
 const REPLY_MS = 1_800_000;
 
@@ -45,6 +51,30 @@ function openSpeakers(config: Config, log: pino.Logger, resources: AsyncDisposab
   return { model, fallback: config.MODEL === 'ollama' ? null : openGuide() };
 }
 
+/** Where alerts go, by ESCALATION_URL. */
+function openReceiver(config: Config, resources: AsyncDisposableStack): Webhook | null {
+  if (config.ESCALATION_URL === '') return null;
+  const { ESCALATION_URL: url, ESCALATION_SECRET: secret, ESCALATION_PRIVATE_HOSTS: privateHosts } = config;
+  return resources.use(openWebhook({ url, secret, privateHosts }, Date.now));
+}
+
+/** What an operator has to know at every start. */
+function warn(config: Config, log: pino.Logger): void {
+  if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
+    log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
+  }
+  const { unverified, stale } = reviewOf(Date.now());
+  if (stale > 0) log.warn({ stale }, 'places to get help were verified more than 180 days ago: check them');
+  if (unverified > 0)
+    log.warn({ unverified }, 'places to get help have never been verified: check those you need');
+  if (PROTECTED_TITLE.test(config.GUIDE_NAME)) {
+    log.warn(
+      { name: config.GUIDE_NAME },
+      'GUIDE_NAME is the title of a profession: in many places that is forbidden',
+    );
+  }
+}
+
 async function start(
   config: Config,
   log: pino.Logger,
@@ -65,6 +95,10 @@ async function start(
     rawReplies: config.RAW_REPLIES,
     navigateWithModel: config.NAVIGATE_WITH_MODEL,
     slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
+    guideName: config.GUIDE_NAME,
+    webhook: openReceiver(config, resources),
+    ackMs: { immediate: config.ACK_IMMEDIATE_MS, urgent: config.ACK_URGENT_MS },
+    operatorKey: config.OPERATOR_KEY || null,
     leaseMs: config.LEASE_MS,
     compactAfterMs: config.COMPACT_AFTER_MS,
     allowedOrigins: config.ALLOWED_ORIGINS,
@@ -131,9 +165,7 @@ async function main(): Promise<void> {
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
   stopOnSignal(app, config, log, resources);
   const url = await listen(app, config);
-  if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
-    log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
-  }
+  warn(config, log);
   const model = readSpeaker(speakers);
   log.info({ url, version: manifest.version, model }, 'listening');
   if (!process.stdout.isTTY) return;

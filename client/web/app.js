@@ -180,7 +180,9 @@ const logged = {
   'turn:cancelled': ({ turn_id, text }) => end(turn_id, 'cancelled', text),
   'safety:resources': (data) => view.showHelp(data),
   disclosure: ({ text }) => view.showRemark(text),
-  'human:message': ({ text, name }) => view.showRemark(text, name),
+  // the words of a reply are shown as that reply
+  'human:message': ({ text, name, turn_id }) =>
+    view.showRemark(turn_id ? `${name} answers you now.` : text, turn_id ? '' : name),
   'session:updated': () => {},
 };
 

@@ -5,16 +5,27 @@ import type { SessionRecord, SessionRef, Store } from '../store/store.ts';
 export interface Caller {
   tenant: string;
   subject: string;
+  /** What was handed in as `Authorization: Bearer`. */
+  bearer?: string | null;
   /** Whose turns share the slots of the model fairly with those of others, where the session does not say: a connection. */
   client: string;
   /** Aborts when nobody waits for the answer any more. */
   signal: AbortSignal;
 }
 
+const ANONYMOUS = 'anonymous';
+
+/** Whose sessions share what is known of a risk: a subject that was authenticated, else the client id; null for somebody nobody knows. */
+export function clientOf({ owner, clientId }: Pick<SessionRecord, 'owner' | 'clientId'>): string | null {
+  if (owner !== ANONYMOUS) return `subject:${owner}`;
+  return clientId === null ? null : `client:${clientId}`;
+}
+
 /** The caller of a server that asks nobody who they are. */
-export const anonymous = (client: string, signal: AbortSignal): Caller => ({
+export const anonymous = (client: string, signal: AbortSignal, bearer: string | null = null): Caller => ({
   tenant: 'default',
-  subject: 'anonymous',
+  subject: ANONYMOUS,
+  bearer,
   client,
   signal,
 });

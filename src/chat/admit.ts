@@ -7,13 +7,13 @@ import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
+import { readClientCare } from '../safety/care.ts';
 import { reply } from '../safety/reply.ts';
 import { isRisk } from '../safety/levels.ts';
 import { screen } from '../safety/screen.ts';
 import type {
   AdmitRequest,
   Admitted,
-  NewEntry,
   NewSession,
   SessionRecord,
   Store,
@@ -21,14 +21,16 @@ import type {
   TurnRecord,
   TurnView,
 } from '../store/store.ts';
-import { initialProgress } from '../therapy/progress.ts';
+import { clientOf } from './access.ts';
 import type { Caller } from './access.ts';
+import { admitRequest } from './admission-request.ts';
 import { decide, isDegraded } from './decide.ts';
 import type { Decision } from './decide.ts';
 import type { Judge } from './judge.ts';
+import { freshSession, newborn } from './newborn.ts';
 import type { Slots, Ticket } from './slots.ts';
 import type { Turns } from './turns.ts';
-import { toCursor, toSession } from './wire.ts';
+import { toCursor } from './wire.ts';
 
 /** Turns looked back at for the window of the screening and for what the guide said lately. */
 const LOOK_BACK = 8;
@@ -43,6 +45,10 @@ export interface AdmitParts {
   isDraining: () => boolean;
   node: string;
   leaseMs: number;
+  /** Whether alerts are delivered somewhere. */
+  sendsAlerts: boolean;
+  /** Called once an alert is stored. */
+  onAlert: () => void;
   now: () => number;
   newId: () => string;
   log: Log;
@@ -57,33 +63,10 @@ export interface Words {
   retryOf?: string;
 }
 
-const newEpoch = (): string => randomBytes(8).toString('hex');
+/** A name for a session in the audit that tells nothing about it. */
+const newRef = (): string => randomBytes(12).toString('hex');
 
 export const draining = (): AppError => new AppError('DRAINING', { retryAfterMs: DRAIN_RETRY_MS });
-
-/** A session nobody has described: what an input makes when there is none. */
-export function freshSession(caller: Caller, sessionId: string): NewSession {
-  return {
-    tenant: caller.tenant,
-    sessionId,
-    epoch: newEpoch(),
-    owner: caller.subject,
-    clientId: null,
-    metadata: {},
-    locale: null,
-    country: null,
-    ageBand: null,
-    progress: initialProgress(),
-  };
-}
-
-/** A session that the next step makes, as it is before anything was said in it. */
-function newborn(fresh: NewSession, now: number): SessionRecord {
-  const at = { createdAt: now, lastInteractionAt: now };
-  const counts = { turnCount: 0, lastSeq: 0, lastTurn: 0, version: 0 };
-  const safety = { level: 'none', mode: 'normal' } as const;
-  return { ...fresh, ...at, ...counts, status: 'active', memory: null, safety };
-}
 
 /** @throws TURN_IN_PROGRESS · TURN_NOT_FOUND it is not the last turn, or did not fail and was not cancelled */
 function mustBeRetriable(turnId: string, last: TurnRecord | undefined): void {
@@ -107,49 +90,30 @@ const lastDoneAt = (earlier: readonly TurnView[]): number | null | undefined =>
   earlier.findLast(({ turn }) => turn.state === 'done')?.turn.endedAt;
 
 /** A decision, and the session it was made from. */
-interface Considered extends Decision {
+interface Considered {
   /** As it was found; undefined when there is none yet. */
   found: SessionRecord | undefined;
   /** As it is before this input: `found`, or a newborn one. */
   session: SessionRecord;
   last: TurnRecord | undefined;
+  /** Whose care is shared between sessions. */
+  client: string | null;
+  now: number;
+  decision: Decision;
   /** What follows from the same with the model's word. */
   hinted: (hint: string) => TurnPlan;
 }
 
 /** What the model said of an input, and what it could choose from. */
 interface Judged {
-  options: Considered['options'];
+  options: Decision['options'];
   answer: string | undefined;
 }
 
 /** By the rules, or by the model where it was asked just this. */
-function planOf({ options, plan, hinted }: Considered, judged: Judged | null): TurnPlan {
+function planOf({ decision: { options, plan }, hinted }: Considered, judged: Judged | null): TurnPlan {
   if (judged?.answer === undefined || !isDeepStrictEqual(judged.options, options)) return plan;
   return hinted(judged.answer);
-}
-
-/** The entries of an admission: the input as it was taken, and with a risk where help is to be had. */
-function firstEntries(
-  turnId: string,
-  words: Words,
-  plan: TurnPlan,
-  before: SessionRecord,
-  safety: SessionRecord['safety'],
-): NewEntry[] {
-  const { preprocessing, navigation } = plan;
-  const n = before.lastTurn + 1;
-  const started = { turn_id: turnId, n, user_input: words.userInput, preprocessing, navigation };
-  const entries: NewEntry[] = [{ event: 'turn:started', data: started }];
-  if (plan.safety) {
-    const { level, resources } = plan.safety;
-    entries.push({ event: 'safety:resources', data: { turn_id: turnId, level, resources } });
-  }
-  if (before.safety.mode !== safety.mode) {
-    const { session_id: _, ...data } = toSession({ ...before, safety });
-    entries.push({ event: 'session:updated', data });
-  }
-  return entries;
 }
 
 export class Admissions {
@@ -166,9 +130,9 @@ export class Admissions {
    * STORE_UNAVAILABLE, which carries the help for a person at risk
    */
   async admit(words: Words, caller: Caller): Promise<Admission> {
-    mustFit(words.userInput);
     const fresh = freshSession(caller, words.sessionId);
     try {
+      mustFit(words.userInput);
       return await this.#admit(words, fresh, caller);
     } catch (error) {
       const help = reply(screen({ text: words.userInput, recent: [], mode: 'normal' }), fresh);
@@ -188,8 +152,9 @@ export class Admissions {
         ticket ??= this.#reserve(caller.client, considered);
         judged ??= await this.#judge(words, considered, ticket, caller.signal);
         const plan = planOf(considered, judged);
-        const admitted = await this.#parts.store.admit(this.#request(words, fresh, { ...considered, plan }));
+        const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered, plan));
         if (admitted.kind === 'stale') continue; // somebody else's step went through
+        if (considered.decision.urgency !== null) this.#parts.onAlert();
         const held = admitted.kind === 'admitted' ? ticket : null;
         if (held) ticket = null;
         return this.#begin(admitted, held);
@@ -200,31 +165,39 @@ export class Admissions {
   }
 
   async #consider(words: Words, fresh: NewSession): Promise<Considered> {
-    const { store, now, log } = this.#parts;
+    const { store, log } = this.#parts;
+    const now = this.#parts.now();
     const known = await store.session(fresh);
     const found = known?.owner === fresh.owner ? known : undefined;
     const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
-    const session = found ?? newborn(fresh, now());
-    const spoken = earlier.map(({ turn, text }) => ({ userInput: turn.userInput, text }));
-    const awayMs = now() - (lastDoneAt(earlier) ?? now());
-    const decision = decide(words.userInput, session, spoken, awayMs);
-    const hinted = (hint: string) => decide(words.userInput, session, spoken, awayMs, hint).plan;
+    const session = found ?? newborn(fresh, now);
+    const client = clientOf(session);
+    const circumstances = {
+      earlier: earlier.map(({ turn, text }) => ({ userInput: turn.userInput, text })),
+      awayMs: now - (lastDoneAt(earlier) ?? now),
+      now,
+      client: readClientCare(client === null ? null : await store.clientCare(fresh.tenant, client)),
+      ref: newRef(),
+    };
+    const decision = decide(words.userInput, session, circumstances);
+    const hinted = (hint: string) => decide(words.userInput, session, circumstances, hint).plan;
     if (isDegraded(decision)) log.error({}, 'a stage of the screening failed');
-    return { found, session, last: earlier.at(-1)?.turn, hinted, ...decision };
+    return { found, session, client, now, last: earlier.at(-1)?.turn, decision, hinted };
   }
 
   /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */
-  #reserve(client: string, { session, screening, plan }: Considered): Ticket | null {
+  #reserve(client: string, { session, decision: { level, plan } }: Considered): Ticket | null {
     const { slots, speakers, isDraining } = this.#parts;
-    if (isDraining() && !isRisk(screening.level)) throw draining();
-    if (plan.safety || !nextSpeaker(speakers).needsSlot) return null;
+    if (isDraining() && !isRisk(level)) throw draining();
+    const { isFixed, awaitsHuman } = plan.care;
+    if (isFixed || awaitsHuman || !nextSpeaker(speakers).needsSlot) return null;
     return slots.reserve(session.clientId ?? client);
   }
 
   /** Asks the model, where there is something to ask; an input that is going to be refused is not waited for. */
   async #judge(
     { userInput, interrupt }: Words,
-    { options, session, last }: Considered,
+    { decision: { options }, session, last }: Considered,
     ticket: Ticket | null,
     signal: AbortSignal,
   ): Promise<Judged | null> {
@@ -244,25 +217,12 @@ export class Admissions {
     return toAdmission(session, view.turn, true);
   }
 
-  #request(words: Words, fresh: NewSession, considered: Considered): AdmitRequest {
-    const { newId, node, leaseMs } = this.#parts;
-    const { found, session, screening, plan } = considered;
-    const isCalm = screening.level === 'none';
-    const safety = isCalm ? session.safety : { level: screening.level, mode: screening.mode };
-    const turnId = newId();
-    return {
-      session: fresh,
-      basis: found ? { epoch: found.epoch, version: found.version } : null,
-      turnId,
-      inputId: words.inputId,
-      userInput: words.userInput,
-      interrupt: words.interrupt || isRisk(screening.level),
-      plan,
-      safety,
-      entries: firstEntries(turnId, words, plan, session, safety),
-      node,
-      leaseMs,
-    };
+  #request(words: Words, fresh: NewSession, considered: Considered, plan: TurnPlan): AdmitRequest {
+    const { newId, node, leaseMs, sendsAlerts, speakers } = this.#parts;
+    const { found, session, client, now, decision } = considered;
+    const ids = { turnId: newId(), alertId: decision.urgency === null ? '' : newId() };
+    const from = { words, fresh, found, session, client, now, decision, plan };
+    return admitRequest({ ...from, ...ids, node, leaseMs, isSent: sendsAlerts, model: speakers.model.name });
   }
 
   #begin(admitted: Exclude<Admitted, { kind: 'stale' }>, ticket: Ticket | null): Admission {
@@ -275,11 +235,19 @@ export class Admissions {
   }
 }
 
-/** [P-1] The one exception: when nothing can be stored, or we fail, help goes with the refusal. */
+/** [P-1] The one exception: an input that shows risk is never refused without help. */
 function withHelp(error: unknown, safety: SafetyNotice): unknown {
   if (!(error instanceof AppError)) return new AppError('INTERNAL', { safety, cause: error });
-  if (error.code !== 'STORE_UNAVAILABLE' && error.code !== 'INTERNAL') return error;
-  return new AppError(error.code, { safety, retryAfterMs: 1_000, cause: error });
+  const { code, message, detail } = error;
+  const isOurs = code === 'STORE_UNAVAILABLE' || code === 'INTERNAL';
+  const retryAfterMs = error.retryAfterMs ?? (isOurs ? 1_000 : undefined);
+  return new AppError(code, {
+    safety,
+    message,
+    cause: error,
+    ...(detail && { detail }),
+    ...(retryAfterMs !== undefined && { retryAfterMs }),
+  });
 }
 
 function toAdmission(

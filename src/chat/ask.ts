@@ -21,20 +21,23 @@ export interface AskOptions {
   roomTokens: number;
   /** Whether a model's words are handed on as they come. */
   rawReplies: boolean;
+  /** What the guide calls itself. */
+  guideName: string;
 }
 
 /** The messages of a turn: system prompt with what is remembered, examples, earlier turns, and what the person says now. */
 export function askModel(
   store: Store,
   retrieval: Retrieval,
-  { roomTokens, rawReplies }: AskOptions,
+  { roomTokens, rawReplies, guideName }: AskOptions,
 ): TurnParts['ask'] {
   return async (session, turn, model, signal) => {
     const { plan, userInput } = turn;
     const earlier = (await store.turns(session, turn.n, EARLIER)) ?? [];
     const stateId = plan.progress.state_id;
     const patience = AbortSignal.any([signal, AbortSignal.timeout(EXAMPLES_MS)]);
-    const exemplars = await retrieval.find({ stateId, userInput }, patience);
+    const rests = plan.care.safety.mode !== 'normal';
+    const exemplars = rests ? [] : await retrieval.find({ stateId, userInput }, patience);
     const { slots } = readMemory(plan.memory);
     const messages = buildPrompt({
       turns: earlier.map(({ turn: { userInput: said }, text }) => ({ userInput: said, reply: text })),
@@ -44,6 +47,8 @@ export function askModel(
       slots,
       step: states[stateId].name,
       line: plan.line,
+      rests,
+      guideName,
       roomTokens,
     });
     const shaping = {
@@ -53,7 +58,7 @@ export function askModel(
       line: plan.line,
     };
     // the built-in guide says the line itself
-    const isWhole = rawReplies || model.source === 'guide';
+    const isWhole = rawReplies || rests || model.source === 'guide';
     const shape: Shape = isWhole ? asTheyCome : (shown) => createShaper(shaping, shown);
     return { messages, shape };
   };

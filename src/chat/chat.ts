@@ -3,21 +3,22 @@ import { AppError } from '../errors.ts';
 import type { SessionRecord, Store, TurnView } from '../store/store.ts';
 import { readMemory } from '../therapy/memory.ts';
 import type { Caller } from './access.ts';
-import { mustSession, refOf } from './access.ts';
-import { Admissions, draining, freshSession } from './admit.ts';
+import { mustSession } from './access.ts';
+import { Admissions, draining } from './admit.ts';
 import type { AdmitParts } from './admit.ts';
-import type { Follow } from './follow.ts';
-import { parseCursor, startOf, toCursor, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
+import { freshSession } from './newborn.ts';
+import { operatorHandlers } from './operator.ts';
+import { join, PAGE, poll } from './reading.ts';
+import type { ReadingParts } from './reading.ts';
+import { safetyPage } from './safety-page.ts';
+import { toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
 
-export interface ChatParts extends AdmitParts {
-  follow: Follow;
-  /** Aborts when the server goes down: whoever waits is answered. */
-  closing: AbortSignal;
+export interface ChatParts extends AdmitParts, ReadingParts {
+  /** What people behind the server hand in; null: there are no routes for them. */
+  operatorKey: string | null;
   health: () => Promise<Health>;
 }
 
-/** Ended turns in a snapshot (docs/protocol.md section 3), and the default page of the history. */
-const PAGE = 50;
 const HISTORY_MAX = 200;
 const LIST_MAX = 1_000;
 const EXPORT_PAGE = 1_000;
@@ -42,8 +43,10 @@ export function createChat(parts: ChatParts): Handlers<Caller> {
     ...turnHandlers(parts),
     ...followHandlers(parts),
     ...readHandlers(parts),
+    ...operatorHandlers(parts),
     'auth:refresh': async () => ({ expires_at: null }),
     'server:health': () => parts.health(),
+    'server:safety': () => safetyPage(parts.store, parts.now()),
   };
 }
 
@@ -122,10 +125,13 @@ function followHandlers(
   parts: ChatParts,
 ): Some<'session:join' | 'session:events' | 'session:log' | 'session:leave' | 'received'> {
   const { store } = parts;
+  const joined = async (input: Input<'session:join'>, caller: Caller) =>
+    join(store, await mustSession(store, caller, input.session_id), input.after);
   return {
-    'session:join': (input, caller) => join(store, input, caller),
-    'session:events': (input, caller) => join(store, input, caller),
-    'session:log': (input, caller) => poll(parts, input, caller),
+    'session:join': (input, caller) => joined(input, caller),
+    'session:events': (input, caller) => joined(input, caller),
+    'session:log': async (input, caller) =>
+      poll(parts, await mustSession(store, caller, input.session_id), input, caller.signal),
     'session:leave': async (input, caller) => {
       await mustSession(store, caller, input.session_id);
       return {};
@@ -175,50 +181,6 @@ async function createSession(
       });
     }
   }
-}
-
-/** [P-9] The log from the cursor on, or a snapshot; never a part of either. */
-async function join(
-  store: Store,
-  input: Input<'session:join'>,
-  caller: Caller,
-): Promise<Output<'session:join'>> {
-  const session = await mustSession(store, caller, input.session_id);
-  const cursor = input.after ?? '';
-  const at = parseCursor(cursor);
-  if (at?.epoch === session.epoch && at.seq <= session.lastSeq)
-    return { session: toSession(session), mode: 'tail', cursor };
-
-  const snapshot = await store.snapshot(session, PAGE);
-  if (!snapshot) throw new AppError('SESSION_NOT_FOUND');
-  return {
-    session: toSession(snapshot.session),
-    mode: 'snapshot',
-    cursor: toCursor(snapshot.session, snapshot.session.lastSeq),
-    turns: snapshot.turns.map((view) => toTurn(session, view)),
-    live: snapshot.live ? toTurn(session, snapshot.live) : null,
-    notices: snapshot.notices.map((entry) => toLogEntry(session, entry)),
-  };
-}
-
-async function poll(
-  { store, follow, closing }: ChatParts,
-  input: Input<'session:log'>,
-  caller: Caller,
-): Promise<Output<'session:log'>> {
-  const joined = await join(store, input, caller);
-  if (joined.mode === 'snapshot') return joined;
-  const { life, after } = startOf(refOf(caller, input.session_id), joined.cursor);
-  const signal = AbortSignal.any([
-    AbortSignal.timeout(Math.ceil((input.wait ?? 0) * 1000)),
-    caller.signal,
-    closing,
-  ]);
-  const batch = await follow.next(life, after, signal);
-  if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
-  if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
-  const entries = batch.frames.map(({ seq, event, data }) => ({ seq, event, data }));
-  return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
 }
 
 async function mustTurn(store: Store, session: SessionRecord, turnId: string): Promise<TurnView> {

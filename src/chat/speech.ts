@@ -1,6 +1,6 @@
 // What becomes of a model's words on their way into the reply: joined behind what is shown, shaped, guarded.
 import { ModelError } from '../model/model.ts';
-import type { Guard } from '../safety/guard.ts';
+import type { Guard, Trip } from '../safety/guard.ts';
 import type { Shaper } from '../therapy/shape.ts';
 import type { Joined, Joint } from './joint.ts';
 
@@ -19,7 +19,8 @@ export const asTheyCome: Shape = () => ({ push: (text) => text, end: () => '', i
 interface SpeechParts {
   joint: Joint;
   shape: Shape;
-  guard: Guard;
+  /** Makes the guard of words that go on behind `shown`. */
+  guard: (shown: string) => Guard;
   shown: string;
 }
 
@@ -27,7 +28,8 @@ interface SpeechParts {
 export class Speech {
   readonly #joint: Joint;
   readonly #shape: Shape;
-  readonly #guard: Guard;
+  readonly #guardOf: SpeechParts['guard'];
+  #guard: Guard;
   #shaper: Shaper;
   /** Whether there are no words, neither shown nor from this run. */
   #isEmpty: boolean;
@@ -35,14 +37,20 @@ export class Speech {
   constructor({ joint, shape, guard, shown }: SpeechParts) {
     this.#joint = joint;
     this.#shape = shape;
-    this.#guard = guard;
+    this.#guardOf = guard;
+    this.#guard = guard(shown);
     this.#shaper = shape(shown);
     this.#isEmpty = shown.trim() === '';
   }
 
-  /** Whether the reply is whole: nothing more is wanted of the model. */
+  /** Whether nothing more is wanted of the model: the reply is whole, or it is not let through. */
   get isOver(): boolean {
-    return this.#shaper.isOver;
+    return this.#shaper.isOver || this.#guard.tripped !== undefined;
+  }
+
+  /** Why the words were not let through; what is released after that only closes the sentence. */
+  get tripped(): Trip | undefined {
+    return this.#guard.tripped;
   }
 
   /** Takes the next piece. @throws ModelError it did not go on behind the given words */
@@ -64,6 +72,7 @@ export class Speech {
     if (restarts) {
       if (text === '') throw new ModelError('refused', 'the model does not go on behind given words');
       this.#shaper = this.#shape('');
+      this.#guard = this.#guardOf('');
     }
     return { restarts, text: this.#guard.push(this.#shaper.push(text)) };
   }

@@ -1,12 +1,24 @@
 // One turn, from its place in the queue to its end entry: queued → running → done | failed | cancelled.
 // Whoever owns the lease runs it; a turn taken over enters here like a new one, with the words that are there.
-import type { Phase, SafetyMode, Source } from '../contract/types.ts';
+import type { Phase, SessionSafety, Source } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { ModelError, nextSpeaker } from '../model/model.ts';
 import type { Model, ModelMessage, Speakers } from '../model/model.ts';
-import type { Guard } from '../safety/guard.ts';
-import type { Lease, NewEntry, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
+import { isSafe } from '../safety/guard.ts';
+import type { Guard, GuardOptions, Trip } from '../safety/guard.ts';
+import { repliesFor } from '../safety/replies.ts';
+import type {
+  FinishRequest,
+  Lease,
+  NewEntry,
+  SessionRecord,
+  Store,
+  TurnRecord,
+  TurnView,
+} from '../store/store.ts';
+import { guardedFact } from './admission-request.ts';
+import { untilNobodyAnswers } from './human.ts';
 import { Fenced, insist, Reply } from './reply.ts';
 import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from './joint.ts';
 import type { Joint } from './joint.ts';
@@ -27,7 +39,9 @@ export interface TurnParts {
   speakers: Speakers;
   /** What a model is asked, and what is made of its words; never later than a few ms. */
   ask: (session: SessionRecord, turn: TurnRecord, model: Model, signal: AbortSignal) => Promise<Asked>;
-  guard: (mode: SafetyMode) => Guard;
+  guard: (options: Pick<GuardOptions, 'mode' | 'shown'>) => Guard;
+  /** How long a checked answer of the model is waited for, while the process rests. */
+  helpMs: number;
   leaseMs: number;
   now: () => number;
   log: Log;
@@ -58,6 +72,7 @@ export class Turn {
   #prefillFailed = false;
   readonly #patience = new Patience();
   #firstTextAt: number | null;
+  #trip: Trip | undefined;
 
   constructor(parts: TurnParts, session: SessionRecord, view: TurnView, ticket: Ticket | null) {
     const { turnId, generation } = view.turn;
@@ -90,21 +105,43 @@ export class Turn {
   }
 
   async #speak(): Promise<void> {
-    const { safety } = this.#record.plan;
-    if (safety) {
-      await this.#start('safety', FIXED, 'streaming');
-      this.#replaceBy(safety.text, 'fixed_reply');
-      return;
+    const { safety, care, line } = this.#record.plan;
+    if (care.awaitsHuman) {
+      const { store, now } = this.#parts;
+      await untilNobodyAnswers(store, this.lease, now, this.#stop.signal);
     }
+    if (safety || care.isFixed || care.awaitsHuman) return this.#sayFixed(safety?.text ?? line);
+    if (care.safety.mode !== 'normal') return this.#help(line);
     for (;;) {
       const model = this.#choose();
       try {
-        await this.#attempt(model);
+        await this.#attempt(model, this.#stop.signal);
         return;
       } catch (error) {
         if (!(error instanceof ModelError)) throw error;
         await this.#recover(model, error);
       }
+    }
+  }
+
+  async #sayFixed(text: string): Promise<void> {
+    await this.#start('safety', FIXED, 'streaming');
+    this.#replaceBy(text, 'fixed_reply');
+  }
+
+  /** While the process rests, a model may help if its whole answer is there in time and is safe; else the line carries the talk. */
+  async #help(line: string): Promise<void> {
+    const { signal: stop } = this.#stop;
+    const patience = AbortSignal.timeout(this.#parts.helpMs);
+    try {
+      await this.#attempt(this.#choose(), AbortSignal.any([stop, patience]));
+    } catch (error) {
+      stop.throwIfAborted();
+      if (!(error instanceof ModelError) && !patience.aborted) throw error;
+      this.#ticket?.release();
+      this.#ticket = null;
+      this.#parts.log.warn({ turnId: this.lease.turnId, reason: String(error) }, 'the model did not help');
+      await this.#sayFixed(line);
     }
   }
 
@@ -117,24 +154,24 @@ export class Turn {
     return isLost ? fallback : nextSpeaker(this.#parts.speakers);
   }
 
-  async #attempt(model: Model): Promise<void> {
+  async #attempt(model: Model, signal: AbortSignal): Promise<void> {
     const shown = this.reply.text;
-    const asked = shown === '' ? null : await this.#ask(model);
+    const asked = shown === '' ? null : await this.#ask(model, signal);
     // a reply that was whole when its owner died needs no model
-    if (asked?.shape(shown).isOver) return;
-    await this.#takeSlot(model);
+    if (asked?.shape(shown).isOver || this.#isReplaced(model, shown)) return;
+    await this.#takeSlot(model, signal);
     if (!this.#begun || model.source !== this.#record.source) {
       await this.#start(model.source, model.name, this.#firstPhase(model));
     }
     this.#begun = true;
-    const { prefix, joint } = await this.#join(model, shown);
+    const { prefix, joint } = await this.#join(model, shown, signal);
     this.#prefixGiven = prefix !== '';
-    const { messages, shape } = asked ?? (await this.#ask(model));
-    const guard = this.#parts.guard(this.#session.safety.mode);
+    const { messages, shape } = asked ?? (await this.#ask(model, signal));
+    const guard = (text: string) => this.#guard(text);
     const speech = new Speech({ joint, shape, guard, shown: this.reply.text });
     const request = { messages, prefix, line: this.#record.plan.line };
     let words = false;
-    for await (const event of model.generate(request, this.#stop.signal)) {
+    for await (const event of model.generate(request, signal)) {
       if (event.kind !== 'text') {
         this.#mark(shown === '' ? event.kind : 'recovering');
         continue;
@@ -143,11 +180,37 @@ export class Turn {
       if (speech.isOver) break;
       await this.reply.room();
     }
-    this.#say(speech.end(), words);
+    if (speech.tripped === undefined) words = this.#say(speech.end(), words);
+    if (speech.tripped !== undefined) this.#replaceUnsafe(speech.tripped, words);
   }
 
-  #ask(model: Model): Promise<Asked> {
-    const { signal } = this.#stop;
+  #guard(shown: string): Guard {
+    return this.#parts.guard({ mode: this.#record.plan.care.safety.mode, shown });
+  }
+
+  /** What is said where the model's words are not let through. */
+  get #replacement(): string {
+    const { line } = this.#record.plan;
+    return line !== '' && isSafe(line) ? line : repliesFor(this.#session.locale).phrases.replacement;
+  }
+
+  /** In one piece, so that a later owner finds all of it or nothing. */
+  #replaceUnsafe(trip: Trip, words: boolean): void {
+    const { log } = this.#parts;
+    log.warn({ turnId: this.lease.turnId, reason: trip.reason }, 'words of the model were not let through');
+    this.#trip = trip;
+    const shown = this.reply.text;
+    const space = shown === '' || /\s$/.test(shown) ? '' : ' ';
+    this.#say({ restarts: false, text: space + this.#replacement }, words);
+  }
+
+  /** Whether an earlier owner had replaced the model's words when it died. */
+  #isReplaced(model: Model, shown: string): boolean {
+    if (model.source === 'guide' || shown === '' || !shown.endsWith(this.#replacement)) return false;
+    return true;
+  }
+
+  #ask(model: Model, signal: AbortSignal): Promise<Asked> {
     return insist(() => this.#parts.ask(this.#session, this.#record, model, signal), signal);
   }
 
@@ -157,12 +220,12 @@ export class Turn {
   }
 
   /** How the words to come join those that are shown; where they cannot, the reply begins anew. (REALTIME.md 5.8) */
-  async #join(model: Model, shown: string): Promise<{ prefix: string; joint: Joint }> {
+  async #join(model: Model, shown: string, signal: AbortSignal): Promise<{ prefix: string; joint: Joint }> {
     if (shown === '') return { prefix: '', joint: new FreshJoint() };
     const state = model.state();
     if (state.phase === 'unavailable') throw new ModelError('unreachable', state.reason);
-    const prefill = this.#prefillFailed ? 'no' : await model.prefill(this.#stop.signal);
-    this.#stop.signal.throwIfAborted();
+    const prefill = this.#prefillFailed ? 'no' : await model.prefill(signal);
+    signal.throwIfAborted();
     const isLine = prefill === 'line' && this.#record.plan.line.startsWith(shown);
     if (isLine) return { prefix: shown, joint: openJoint };
     if (prefill === 'yes') return { prefix: shown, joint: new PrefillJoint(shown) };
@@ -207,7 +270,7 @@ export class Turn {
     await this.#patience.wait(model, this.#stop.signal);
   }
 
-  async #takeSlot(model: Model): Promise<void> {
+  async #takeSlot(model: Model, signal: AbortSignal): Promise<void> {
     if (!model.needsSlot) {
       this.#ticket?.release();
       this.#ticket = null;
@@ -219,7 +282,6 @@ export class Turn {
     ticket.onPosition = (position) => this.#mark('queued', position);
     this.#mark('queued', ticket.position);
     const { promise, reject } = Promise.withResolvers<never>();
-    const signal = this.#stop.signal;
     const leave = () => reject(signal.reason);
     signal.addEventListener('abort', leave, { once: true });
     if (signal.aborted) leave();
@@ -268,6 +330,7 @@ export class Turn {
       preprocessing: plan.preprocessing,
       navigation: plan.navigation,
       session_progress: plan.progress,
+      safety: this.#safety(),
       source: source ?? 'guide',
       model: model ?? FIXED,
       timings: { queued_ms: since(beganAt), first_token_ms: since(this.#firstTextAt), total_ms: since(now) },
@@ -281,7 +344,8 @@ export class Turn {
     const isDone = state === 'done';
     const completes = isDone && progress.completion_criteria.ready_for_stage_2;
     const entries = completes && this.#session.status === 'active' ? [entry, this.#completed()] : [entry];
-    const request = { state, entries, after: isDone ? { progress, memory } : null, completes };
+    const after = isDone ? { progress, memory } : null;
+    const request = { state, entries, after, completes, ...this.#guarded() };
     const { store } = this.#parts;
     // one that was stored though its answer was lost is fenced when it is sent again: the turn is over
     const ended = await insist(() => store.finish(this.lease, request), this.#stop.signal);
@@ -292,6 +356,17 @@ export class Turn {
       { turnId, state, source, attempts, chars: this.reply.text.length, ms },
       'turn ended',
     );
+  }
+
+  #safety(): SessionSafety {
+    return { ...this.#record.plan.care.safety, guarded: this.#trip !== undefined };
+  }
+
+  /** What the store keeps of words that were not let through. */
+  #guarded(): Pick<FinishRequest, 'safety' | 'audit'> {
+    const { care } = this.#record.plan;
+    if (this.#trip === undefined) return {};
+    return { safety: this.#safety(), audit: [guardedFact(this.lease.turnId, care, this.#trip)] };
   }
 
   /** The session changes its status with this turn. */

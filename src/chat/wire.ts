@@ -40,6 +40,7 @@ export function toSession(record: SessionRecord): Session {
     turn_count: record.turnCount,
     ...record.progress,
     safety: record.safety,
+    human: record.human && { name: record.human.name, until: toTime(record.human.untilAt) },
     cursor: toCursor(record, record.lastSeq),
   };
 }

@@ -2,7 +2,7 @@
 import { camelCase, contractSchemas, inputName, refTo, referredTo, rows } from './json-schema.ts';
 import type { ContractSchemas, Part, Parts, Schemas } from './json-schema.ts';
 import { commonErrors, pushes } from './operations.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from './operation.ts';
 
 export interface AsyncApiDocument {
   asyncapi: string;

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import * as m from './model.ts';
 import { operations, pushes } from './operations.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from './operation.ts';
 import * as p from './progress.ts';
 
 /** A JSON Schema as zod writes it. */

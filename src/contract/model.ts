@@ -49,6 +49,14 @@ export const SafetyLevel = z
 export const SafetyMode = z
   .enum(['normal', 'support', 'crisis', 'crisis_hold', 'emergency'])
   .meta({ id: 'SafetyMode' });
+export const SessionSafety = z
+  .object({
+    level: SafetyLevel,
+    mode: SafetyMode,
+    guarded: z.boolean().meta({ description: 'Whether words of the model were held back and replaced' }),
+    reason_codes: z.array(z.string()).meta({ description: 'What was found, as names of rules, worst first' }),
+  })
+  .meta({ id: 'SessionSafety' });
 export const Resource = z
   .object({
     name: z.string(),
@@ -78,7 +86,11 @@ export const Session = z
     last_interaction: Timestamp,
     turn_count: z.int().min(0),
     ...SessionProgress.shape,
-    safety: z.object({ level: SafetyLevel, mode: SafetyMode }),
+    safety: SessionSafety,
+    human: z
+      .object({ name: z.string(), until: Timestamp })
+      .nullable()
+      .meta({ description: 'The person who answers instead of the guide' }),
     cursor: Cursor,
   })
   .meta({ id: 'Session' });
@@ -116,6 +128,7 @@ export const TherapistResponse = z
     preprocessing: Preprocessing,
     navigation: Navigation,
     session_progress: SessionProgress,
+    safety: SessionSafety,
     source: Source,
     model: z.string(),
     timings: z.object({
@@ -189,6 +202,17 @@ export const Admission = z
 
 /** What every logged event carries: `from..seq` is the range of entries it stands for. [P-2] */
 export const Logged = z.object({ session_id: SessionId, seq: Seq, from: Seq.optional() });
+
+export const Disclosure = Logged.extend({
+  text: z.string(),
+  prominence: z.string(),
+  kind: z.enum(['start', 'again', 'minor', 'away', 'asked']).optional(),
+}).meta({ description: 'To be shown in bold, in capitals of at least 16 points, or spoken' });
+export const HumanMessage = Logged.extend({
+  text: z.string(),
+  name: z.string(),
+  turn_id: TurnId.optional().meta({ description: 'The turn that ends with these words, as its reply' }),
+});
 
 export const LogEntry = z.object({ seq: Seq, event: z.string(), data: Json }).meta({ id: 'LogEntry' });
 export const SessionExport = z

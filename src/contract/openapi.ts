@@ -5,7 +5,7 @@ import { camelCase, contractSchemas, inputName, pascalCase, refTo, referredTo, r
 import type { ContractSchemas, Part, Parts, Schema, Schemas } from './json-schema.ts';
 import { ErrorBody } from './model.ts';
 import { commonErrors } from './operations.ts';
-import type { Operation } from './operations.ts';
+import type { Operation } from './operation.ts';
 
 export interface OpenApiDocument {
   openapi: string;

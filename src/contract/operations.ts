@@ -2,44 +2,9 @@
 import { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import * as m from './model.ts';
+import { operation, route } from './operation.ts';
+import { operatorOperations } from './operator.ts';
 import { Navigation } from './progress.ts';
-
-type Method = 'GET' | 'POST' | 'DELETE';
-
-/**
- * How a REST answer is made from the operation's value.
- * `value`: it is the body. `turn`: by `Accept` and `Prefer` of an input. `poll`: long poll. `stream`: SSE.
- */
-type Reply = 'value' | 'turn' | 'poll' | 'stream';
-
-interface Route {
-  method: Method;
-  /** Segments that begin with a colon are fields of the input, decoded once. [R-2] */
-  path: string;
-  reply: Reply;
-  /** Fields read from the query; the rest of the input is the body. */
-  query: readonly string[];
-}
-
-export interface Operation<
-  I extends z.ZodType = z.ZodType,
-  O extends z.ZodType = z.ZodType,
-  S extends boolean = boolean,
-> {
-  summary: string;
-  input: I;
-  /** The value of the ok-ack; over REST the body, unless `body` says otherwise. */
-  output: O;
-  /** What a REST client reads where that is not the ack's value. */
-  body?: z.ZodType;
-  /** Codes beyond those every operation may answer (`commonErrors`). */
-  errors: readonly ErrorCode[];
-  rest: readonly Route[];
-  /** Whether it is also a Socket.IO event of the same name. */
-  socket: S;
-  /** A socket follows the session from the `cursor` of the ack: `join` begins anew, `keep` goes on where it follows already. */
-  follows?: 'join' | 'keep';
-}
 
 /** Every operation may be refused with these. */
 export const commonErrors = [
@@ -53,20 +18,6 @@ export const commonErrors = [
   'STORE_UNAVAILABLE',
   'INTERNAL',
 ] as const satisfies readonly ErrorCode[];
-
-function operation<I extends z.ZodType, O extends z.ZodType, S extends boolean>(
-  row: Operation<I, O, S>,
-): Operation<I, O, S> {
-  return row;
-}
-
-function route(
-  line: `${Method} /${string}`,
-  options: { reply?: Reply; query?: readonly string[] } = {},
-): Route {
-  const [method, path] = line.split(' ') as [Method, string];
-  return { method, path, reply: options.reply ?? 'value', query: options.query ?? [] };
-}
 
 const ofSession = { session_id: m.GivenSessionId };
 const ofTurn = { session_id: m.GivenSessionId, turn_id: m.TurnId };
@@ -290,6 +241,7 @@ export const operations = {
     rest: [route('GET /health')],
     socket: false,
   }),
+  ...operatorOperations,
 } as const;
 
 interface Push<L extends boolean, P extends z.ZodType> {
@@ -359,12 +311,12 @@ export const pushes = {
   disclosure: push({
     summary: 'What the person must know about whom they talk to',
     logged: true,
-    payload: m.Logged.extend({ text: z.string(), prominence: z.string() }),
+    payload: m.Disclosure,
   }),
   'human:message': push({
     summary: "A person's words during a takeover",
     logged: true,
-    payload: m.Logged.extend({ text: z.string(), name: z.string() }),
+    payload: m.HumanMessage,
   }),
   'session:updated': push({
     summary: 'The status or the safety mode of the session changed',

@@ -2,6 +2,7 @@
 import type { z } from 'zod';
 import type * as m from './model.ts';
 import type { operations, pushes } from './operations.ts';
+import type * as o from './operator.ts';
 import type * as p from './progress.ts';
 
 type Operations = typeof operations;
@@ -51,6 +52,9 @@ export type AlphaStep = z.output<typeof p.AlphaStep>;
 export type SafetyLevel = z.output<typeof m.SafetyLevel>;
 export type SafetyMode = z.output<typeof m.SafetyMode>;
 export type SafetyNotice = z.output<typeof m.SafetyNotice>;
+export type SessionSafety = z.output<typeof m.SessionSafety>;
+export type Urgency = z.output<typeof o.Urgency>;
+export type AlertStatus = z.output<typeof o.AlertStatus>;
 export type Resource = z.output<typeof m.Resource>;
 export type Failure = z.output<typeof m.Failure>;
 export type FaultDetail = z.output<typeof m.FaultDetail>;

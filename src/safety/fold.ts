@@ -8,10 +8,10 @@ const letters: ReadonlyMap<string, string> = new Map(Object.entries(lookAlikes))
 const UNSEEN = /[[\p{Cc}--[\t-\r]]\p{M}\uff9e\uff9f\p{Cf}\p{Default_Ignorable_Code_Point}]/gv;
 // Words of one letter each; taken apart they would make a text up to eighteen times as long.
 // So are fractions, whose two numbers would count as amounts.
-const LIGATURES =
+export const LIGATURES =
   /[\u00bc-\u00be\u2150-\u215e\u2189\u321d\u321e\u327c\u3300-\u3357\u33ae\u33af\ufdfa\ufdfb]/g;
 const MARKS = /[\p{M}\p{Cf}\p{Default_Ignorable_Code_Point}]/gu;
-const SINGLE_QUOTES = /[\u2018\u2019\u201a\u201b\u02bb\u02bc\u02b9\u2032\u00b4\u0060\uff07]/g;
+export const SINGLE_QUOTES = /[\u2018\u2019\u201a\u201b\u02bb\u02bc\u02b9\u2032\u00b4\u0060\uff07]/g;
 const DOUBLE_QUOTES = /[\u201c-\u201f\u00ab\u00bb\u2033\uff02]/g;
 const ELLIPSES = /\u2026/g;
 const SPACES = /[^\S\n]+/g;
@@ -31,6 +31,11 @@ function plain(letter: string): string {
   const code = letter.codePointAt(0) ?? 0;
   const block = letterBlocks.find((first) => code >= first && code < first + 26);
   return block === undefined ? letter : String.fromCodePoint(0x61 + code - block);
+}
+
+/** The Latin letters that a text's letters look like. */
+export function withoutLookAlikes(text: string): string {
+  return text.replace(DISGUISED, plain);
 }
 
 /**

@@ -1,7 +1,7 @@
 // The little language the rules are written in, and its matcher. A frame is a row of words:
 //   word   a|b   @class   any of it with ? behind it may be missing
 //   ..  up to two and  ...  up to four other words, but no negation among them and no end of sentence
-//   #  a number    ##  a number of eight or more    ^  first and  $  last in the sentence
+//   #  a number    ##  a number of eight or more    ^  first and  $  last in the sentence; a|$ a word or the end
 import { STOP } from './words.ts';
 import type { Word } from './words.ts';
 
@@ -11,6 +11,8 @@ interface Step {
   /** A number of at least this much fits too. */
   atLeast: number;
   optional: boolean;
+  /** The end of the sentence fits too. */
+  end: boolean;
 }
 
 interface Frame {
@@ -20,6 +22,8 @@ interface Frame {
   reach: readonly number[];
   /** What the second word must be, when that is certain: most places are ruled out by one look. */
   second: ReadonlySet<string> | undefined;
+  /** Of the steps that must be there, the one with the fewest words: a text without any of them cannot fit. */
+  rarest: ReadonlySet<string> | undefined;
   first: boolean;
   last: boolean;
 }
@@ -46,7 +50,7 @@ export interface Hit {
   shortest: number;
 }
 
-const gapStep: Step = { kind: 'gap', words: new Set(), atLeast: Infinity, optional: true };
+const gapStep: Step = { kind: 'gap', words: new Set(), atLeast: Infinity, optional: true, end: false };
 const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
 const numbers: ReadonlyMap<string, number> = new Map(
   Object.entries({
@@ -85,6 +89,7 @@ function stepsOf(element: string, lexicon: Lexicon): Step[] {
   const body = optional ? element.slice(0, -1) : element;
   let atLeast = Infinity;
   const words = body.split('|').flatMap((name) => {
+    if (name === '$') return [];
     if (name === '#' || name === '##') {
       atLeast = name === '#' ? 0 : MANY;
       return [];
@@ -97,7 +102,7 @@ function stepsOf(element: string, lexicon: Lexicon): Step[] {
     if (!members) throw new Error(`No class ${name}`);
     return members;
   });
-  return [{ kind: 'words', words: new Set(words), atLeast, optional }];
+  return [{ kind: 'words', words: new Set(words), atLeast, optional, end: body.split('|').includes('$') }];
 }
 
 function reachOf(steps: readonly Step[]): number[] {
@@ -106,6 +111,17 @@ function reachOf(steps: readonly Step[]): number[] {
     reach.unshift((1 << at) | (steps[at]?.optional ? (reach[0] ?? 0) : 0));
   }
   return reach;
+}
+
+function rarestOf(steps: readonly Step[]): ReadonlySet<string> | undefined {
+  const certain = steps
+    .slice(1)
+    .filter((step) => step.kind === 'words' && !step.optional && !step.end && step.atLeast === Infinity)
+    .map((step) => step.words);
+  return certain.reduce<ReadonlySet<string> | undefined>(
+    (least, words) => (least === undefined || words.size < least.size ? words : least),
+    undefined,
+  );
 }
 
 function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
@@ -121,8 +137,16 @@ function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
     throw new Error(`A frame begins with a word and has at most ${STEPS_MAX} steps: ${line}`);
   }
   const next = steps[1];
-  const certain = next?.kind === 'words' && !next.optional && next.atLeast === Infinity;
-  return { rule, steps, reach: reachOf(steps), second: certain ? next.words : undefined, first, last };
+  const certain = next?.kind === 'words' && !next.optional && !next.end && next.atLeast === Infinity;
+  return {
+    rule,
+    steps,
+    reach: reachOf(steps),
+    second: certain ? next.words : undefined,
+    rarest: rarestOf(steps),
+    first,
+    last,
+  };
 }
 
 /** Reads the frames of all rules. A frame that cannot be read stops the start. */
@@ -176,6 +200,15 @@ function advance(
   return next;
 }
 
+/** The states when the sentence ends: steps that allow for that are passed. */
+function atEnd(frame: Frame, states: number): number {
+  let closed = states;
+  for (const [index, step] of frame.steps.entries()) {
+    if (step.end && (closed & (1 << index)) !== 0) closed |= frame.reach[index + 1] ?? 0;
+  }
+  return closed;
+}
+
 /**
  * Where a frame fits from one word on. All its states move together, so the cost is bound by its number of steps. Gaps do not reach
  * from one input into the next: said in pieces counts only word by word.
@@ -195,7 +228,8 @@ function fit(
     if (word === undefined || word.text === STOP) break;
     const opens = at > start && words[at - 1]?.source !== word.source;
     states = advance(frame, states, word, opens, negators);
-    if ((states & done) !== 0 && (!frame.last || endsSentence(words, at))) {
+    const ends = endsSentence(words, at);
+    if (((ends ? atEnd(frame, states) : states) & done) !== 0 && (!frame.last || ends)) {
       if (shortest < 0) shortest = at;
       end = at;
     }
@@ -203,15 +237,31 @@ function fit(
   return end < 0 ? undefined : { rule: frame.rule, start, end, shortest };
 }
 
+/** Whether the words a frame cannot do without are in the text at all; asked once for each frame. */
+function createPresence(words: readonly Word[]): (frame: Frame) => boolean {
+  const vocabulary = new Set(words.map((word) => word.text));
+  const answers = new Map<ReadonlySet<string>, boolean>();
+  return ({ rarest }) => {
+    if (rarest === undefined) return true;
+    const known = answers.get(rarest);
+    if (known !== undefined) return known;
+    const present = !rarest.isDisjointFrom(vocabulary);
+    answers.set(rarest, present);
+    return present;
+  };
+}
+
 /** Every place where a frame fits, by its first word. Linear in the number of words. */
 export function findFrames(words: readonly Word[], frames: Frames, negators: ReadonlySet<string>): Hit[] {
   const hits: Hit[] = [];
+  const isPresent = createPresence(words);
   for (const [start, word] of words.entries()) {
     const candidates = frames.byWord.get(numberOf(word.text) === undefined ? word.text : '#') ?? [];
     const before = words[start - 1];
     const after = words[start + 1]?.text ?? STOP;
     for (const frame of candidates) {
       if (frame.second && !frame.second.has(after)) continue;
+      if (!isPresent(frame)) continue;
       if (frame.first && before !== undefined && before.text !== STOP) continue;
       const hit = fit(frame, words, start, negators);
       if (hit) hits.push(hit);

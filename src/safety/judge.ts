@@ -14,6 +14,9 @@ import {
   others,
   reports,
   rules,
+  signs,
+  signWeights,
+  sorrow,
   when,
 } from './rules.ts';
 import type { Rule } from './rules.ts';
@@ -23,11 +26,17 @@ import type { Word } from './words.ts';
 /** Nothing farther away than this many words has a say, which keeps the cost of a hit constant. */
 const REACH = 30;
 const BRIDGE_MAX = 10;
+/** Signs this far apart belong to one telling. */
+const SIGNS_REACH = 45;
+/** What signs must weigh together. */
+const SIGNS_ENOUGH = 3;
 const FAR_YEAR_MIN = 1940;
 /** An attempt within this time counts as present risk (SAFETY.md 1.2). */
 const RECENT_MONTHS = 3;
 /** What is nearest to now weighs most. */
 const closeness = ['far', 'near', 'now'];
+/** The rule for a third person's danger said outright: it has no level. */
+const OTHER_AT_RISK = 'other.at_risk';
 
 type Standing = 'meant' | 'denied' | 'doubted' | 'foreign';
 
@@ -40,6 +49,10 @@ export interface Scene {
   time: readonly (string | undefined)[];
   /** Whether quotation marks are used and something told or sung is spoken of. */
   fiction: boolean;
+  /** Whether a loss or despair is told. */
+  sorrow: boolean;
+  /** For every word, the groups of the signs that begin there. */
+  signs: readonly (readonly string[])[];
 }
 
 function textAt(words: readonly Word[], at: number): string {
@@ -56,14 +69,33 @@ function monthsBack(count: string): string {
   return (numberOf(count) ?? 0) > RECENT_MONTHS ? 'far' : 'near';
 }
 
+const spans: ReadonlySet<string> = new Set(['ago', 'years', 'months', 'decades', 'year']);
+
+/** "Six years now" tells how long, not when. */
+function isSpan(hit: Hit, words: readonly Word[]): boolean {
+  return textAt(words, hit.start) === 'now' && spans.has(textAt(words, hit.start - 1));
+}
+
 function timesIn(words: readonly Word[]): (string | undefined)[] {
   const times: (string | undefined)[] = words.map((_, at) => (isFarYear(words, at) ? 'far' : undefined));
   for (const hit of findFrames(words, when, negators)) {
+    if (isSpan(hit, words)) continue;
     const time = hit.rule === 'months' ? monthsBack(textAt(words, hit.start)) : hit.rule;
     const before = times[hit.start];
     if (before === undefined || closeness.indexOf(time) > closeness.indexOf(before)) times[hit.start] = time;
   }
   return times;
+}
+
+/** What is denied, part of an idiom or another's is no sign. */
+function signsIn(words: readonly Word[], idiom: readonly boolean[]): string[][] {
+  const found: string[][] = words.map(() => []);
+  for (const hit of findFrames(words, signs, negators)) {
+    const against = (signWeights.get(hit.rule) ?? 0) < 0;
+    const counts = !idiom.slice(hit.start, hit.shortest + 1).includes(true);
+    if (against || (counts && standingOf(words, hit.start) === 'meant')) found[hit.start]?.push(hit.rule);
+  }
+  return found;
 }
 
 export function sceneOf(words: readonly Word[]): Scene {
@@ -74,6 +106,8 @@ export function sceneOf(words: readonly Word[]): Scene {
     idiom,
     time: timesIn(words),
     fiction: words.some((word) => word.quoted) && words.some((word) => fiction.has(word.text)),
+    sorrow: findFrames(words, sorrow, negators).length > 0,
+    signs: signsIn(words, idiom),
   };
 }
 
@@ -121,6 +155,35 @@ function standingOf(words: readonly Word[], start: number): Standing {
   return isDoubted(words, at) ? 'doubted' : 'meant';
 }
 
+const roles: ReadonlySet<string> = new Set([
+  'character',
+  'protagonist',
+  'hero',
+  'heroine',
+  'villain',
+  'narrator',
+  'singer',
+  'actor',
+  'battery',
+  'dog',
+  'cat',
+  'plant',
+  'plants',
+  'it',
+  'you',
+  'people',
+  'nobody',
+  'anyone',
+  'anybody',
+  'who',
+]);
+
+/** Whether somebody real, not the one who writes, is the one a frame speaks of. */
+function isPresentOther(words: readonly Word[], start: number): boolean {
+  const text = textAt(words, governorOf(words, start));
+  return others.has(text) && !roles.has(text);
+}
+
 function inContext(hit: Hit, words: readonly Word[]): boolean {
   let first = hit.start;
   let last = hit.end;
@@ -152,6 +215,10 @@ const pastForms: ReadonlySet<string> = new Set([
   'cut',
   'almost',
   'nearly',
+  'put',
+  'pulled',
+  'drove',
+  'wrote',
 ]);
 
 /** The level in the light of the time that is named near it. */
@@ -163,7 +230,8 @@ function dated(rule: Rule, hit: Hit, scene: Scene): SafetyLevel {
   if (rule.far) return rule.far;
   if (rule.who === 'any') return rule.level === 'medical' ? 'none' : rule.level;
   const verbs = scene.words.slice(Math.max(0, governorOf(scene.words, hit.start)), hit.start + 1);
-  return verbs.some((word) => pastForms.has(word.text)) && rule.level !== 'plan' ? 'none' : rule.level;
+  if (!verbs.some((word) => pastForms.has(word.text))) return rule.level;
+  return rule.level === 'plan' ? 'past_attempt' : 'none';
 }
 
 /** Part of an idiom, of a harmless context, or of something told. */
@@ -172,20 +240,79 @@ function isFigurative(hit: Hit, { words, idiom, fiction: told }: Scene): boolean
   return told && words[hit.start]?.quoted === true && words[hit.end]?.quoted === true;
 }
 
-/** "I am not going to do it, but …" is no plain denial. */
-function turnsAround(hit: Hit, words: readonly Word[]): boolean {
-  return words.slice(hit.end + 1, hit.end + 5).some((word) => word.text === 'but');
+const pulls: ReadonlySet<string> = new Set([
+  'stop',
+  'keep',
+  'keeps',
+  'think',
+  'thinking',
+  'thoughts',
+  'urge',
+  'urges',
+  'might',
+  'close',
+  'scared',
+  'afraid',
+  'tempted',
+]);
+
+/** "I am not going to do it, but …" is no plain denial, least of all when the thought does not let go. */
+function deniedLevel(hit: Hit, words: readonly Word[]): SafetyLevel {
+  const but = words.slice(hit.end + 1, hit.end + 5).findIndex((word) => word.text === 'but');
+  if (but < 0) return 'none';
+  const after = hit.end + 2 + but;
+  return words.slice(after, after + 6).some((word) => pulls.has(word.text)) ? 'active' : 'passive';
+}
+
+/** "What if I drank bleach" asks; nothing has been drunk. */
+function isSupposed(hit: Hit, words: readonly Word[]): boolean {
+  const at = governorOf(words, hit.start);
+  return textAt(words, at - 1) === 'if' || textAt(words, hit.start - 1) === 'if';
+}
+
+/**
+ * Somebody else may be at risk now: "my friend wants to die". It has no level, for the levels are about the person who writes, and calls
+ * for the resources for helping others. [US-06]
+ */
+export function isOtherAtRisk(hit: Hit, scene: Scene): boolean {
+  const rule = rules.get(hit.rule);
+  if (!rule || isFigurative(hit, scene)) return false;
+  const about = scene.time.slice(Math.max(0, hit.start - REACH), hit.end + REACH);
+  if (about.includes('far') && !about.includes('near') && !about.includes('now')) return false;
+  if (rule.id === OTHER_AT_RISK) return true;
+  const ownLife =
+    rule.who === 'self' && rule.level !== 'other_harm' && !rule.needsDistress && !rule.needsSigns;
+  return ownLife && rule.level !== 'none' && isPresentOther(scene.words, hit.start);
+}
+
+/** Whether the signs around a hit weigh enough together; each group counts once. */
+function isBorneOut(hit: Hit, scene: Scene, distress: boolean): boolean {
+  const around = scene.signs.slice(Math.max(0, hit.start - SIGNS_REACH), hit.end + SIGNS_REACH).flat();
+  const weight = [...new Set(around)].reduce((sum, group) => sum + (signWeights.get(group) ?? 0), 0);
+  return weight + (distress || scene.sorrow ? 1 : 0) >= SIGNS_ENOUGH;
+}
+
+/** Whether what must have been said for a rule to count has been said. */
+function isDue(rule: Rule, hit: Hit, scene: Scene, distress: boolean): boolean {
+  if (rule.needsSigns) return isBorneOut(hit, scene, distress);
+  return !rule.needsDistress || distress || (rule.sorrowIsEnough && scene.sorrow);
+}
+
+/** The level of a frame that is meant, by whom it speaks of. */
+function stood(rule: Rule, hit: Hit, scene: Scene): SafetyLevel {
+  const standing = standingOf(scene.words, hit.start);
+  if (standing === 'foreign' && rule.who === 'self') return 'none';
+  const ownLife = rule.who === 'self' && rule.level !== 'other_harm';
+  if (ownLife && standing === 'doubted') return 'passive';
+  if (standing === 'denied') return ownLife ? deniedLevel(hit, scene.words) : 'none';
+  return dated(rule, hit, scene);
 }
 
 /** What a frame means where it stands; `none` when it means nothing. */
 export function judge(hit: Hit, scene: Scene, distress: boolean): SafetyLevel {
   const rule = rules.get(hit.rule);
-  if (!rule || (rule.needsDistress && !distress) || isFigurative(hit, scene)) return 'none';
+  if (!rule || !isDue(rule, hit, scene, distress) || isFigurative(hit, scene)) return 'none';
   if (rule.byPerson && isDoneByThing(hit, scene.words)) return 'none';
-  const standing = standingOf(scene.words, hit.start);
-  if (standing === 'foreign' && rule.who === 'self') return 'none';
-  const ownLife = rule.who === 'self' && rule.level !== 'other_harm';
-  if (ownLife && standing === 'doubted') return 'passive';
-  if (standing === 'denied') return ownLife && turnsAround(hit, scene.words) ? 'passive' : 'none';
-  return dated(rule, hit, scene);
+  if (rule.level === 'medical' && isSupposed(hit, scene.words)) return 'none';
+  return stood(rule, hit, scene);
 }

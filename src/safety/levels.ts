@@ -26,6 +26,37 @@ export const levels: Readonly<Record<SafetyLevel, LevelRow>> = {
   medical: { rank: 8, mode: 'emergency', risk: true, needs: ['emergency', 'poison', 'crisis'] },
 };
 
+/** The level of that name. @throws when there is none. */
+export function levelOf(name: string): SafetyLevel {
+  for (const level of [
+    'none',
+    'passive',
+    'active',
+    'plan',
+    'past_attempt',
+    'other_harm',
+    'abuse',
+    'acute',
+    'medical',
+  ] as const) {
+    if (level === name && level in levels) return level;
+  }
+  throw new Error(`No level ${name}`);
+}
+
+/** Every level, the least first. */
+export const everyLevel = [
+  'none',
+  'past_attempt',
+  'passive',
+  'acute',
+  'abuse',
+  'other_harm',
+  'active',
+  'plan',
+  'medical',
+] as const satisfies readonly SafetyLevel[];
+
 const modeRank: Readonly<Record<SafetyMode, number>> = {
   normal: 0,
   support: 1,

@@ -90,3 +90,9 @@ export function reply(
   const text = lines.map((line) => fill(line.text, slots).trim()).join('\n\n');
   return { level, text, resources: helpFor(level, session) };
 }
+
+/** For somebody who looks after another person at risk. [US-06] */
+export function helpForOthers(session: Addressee): string {
+  const replies = repliesTo(session);
+  return fill(replies.phrases.others, slotsFor(placeOf(session), replies));
+}

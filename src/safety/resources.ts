@@ -22,6 +22,8 @@ interface Entry {
   url?: string;
   hours: string;
   language: string;
+  /** `YYYY-MM`; null when nobody has. */
+  last_verified: string | null;
 }
 
 const entries: readonly Entry[] = table.resources;
@@ -96,7 +98,7 @@ function publicFields({
   hours,
   country,
   language,
-}: Omit<Entry, 'id' | 'need'>): Resource {
+}: Omit<Entry, 'id' | 'need' | 'last_verified'>): Resource {
   return {
     name,
     ...(phone !== undefined && { phone }),
@@ -131,4 +133,16 @@ export function resourcesFor(
     return [...found, ...resourcesFor(undefined, needs, emergencyName)];
   }
   return [...found, publicFields(table.international)];
+}
+
+const REVIEW_MS = 180 * 24 * 3_600_000;
+
+/** How far the table of resources was looked after: entries nobody has verified, and entries verified more than 180 days ago. [US-20] */
+export function reviewOf(now: number): { version: string; unverified: number; stale: number } {
+  const verified = entries.flatMap(({ last_verified: month }) => (month === null ? [] : [Date.parse(month)]));
+  return {
+    version: table.version,
+    unverified: entries.length - verified.length,
+    stale: verified.filter((at) => now - at > REVIEW_MS).length,
+  };
 }

@@ -1,8 +1,18 @@
 // The rules as the matcher wants them: read once from content/, checked, and named by a hash.
 import type { SafetyLevel } from '../contract/types.ts';
-import content from './content/rules.en.json' with { type: 'json' };
+import heard from './content/heard.en.json' with { type: 'json' };
+import marks from './content/language-marks.json' with { type: 'json' };
+import active from './content/english/active.json' with { type: 'json' };
+import calm from './content/english/calm.json' with { type: 'json' };
+import harm from './content/english/harm.json' with { type: 'json' };
+import medical from './content/english/medical.json' with { type: 'json' };
+import passive from './content/english/passive.json' with { type: 'json' };
+import plan from './content/english/plan.json' with { type: 'json' };
+import content from './content/english/words.json' with { type: 'json' };
 import { readFrames } from './frames.ts';
-import { levels } from './levels.ts';
+import { hashOf } from './hash.ts';
+import { levelOf } from './levels.ts';
+import { tongueContents } from './tongues-content.ts';
 import { undouble } from './words.ts';
 import type { Speech } from './words.ts';
 
@@ -13,6 +23,10 @@ export interface Rule {
   who: 'self' | 'any';
   /** Counts only when distress was said before. */
   needsDistress: boolean;
+  /** For these a word of sorrow in the same inputs is enough. [US-04] */
+  sorrowIsEnough: boolean;
+  /** Counts only when the signs around it weigh enough together. */
+  needsSigns: boolean;
   /** Counts only when a person does it, not when a thing or a feeling does. */
   byPerson: boolean;
   /** The level instead when it lies long back. */
@@ -33,23 +47,6 @@ interface RuleRow {
   near?: string;
 }
 
-function levelOf(name: string): SafetyLevel {
-  for (const level of [
-    'none',
-    'passive',
-    'active',
-    'plan',
-    'past_attempt',
-    'other_harm',
-    'abuse',
-    'acute',
-    'medical',
-  ] as const) {
-    if (level === name && level in levels) return level;
-  }
-  throw new Error(`No level ${name}`);
-}
-
 const anybody: ReadonlySet<SafetyLevel> = new Set<SafetyLevel>(['abuse', 'acute', 'medical']);
 
 function ruleOf(row: RuleRow): Rule {
@@ -58,22 +55,46 @@ function ruleOf(row: RuleRow): Rule {
     id: row.id,
     level,
     who: row.who === 'any' || anybody.has(level) ? 'any' : 'self',
-    needsDistress: row.needs === 'distress',
+    needsDistress: row.needs === 'distress' || row.needs === 'sorrow',
+    sorrowIsEnough: row.needs === 'sorrow',
+    needsSigns: row.needs === 'signs',
     byPerson: row.doer === 'person',
     ...(row.far !== undefined && { far: levelOf(row.far) }),
     ...(row.near !== undefined && { near: levelOf(row.near) }),
   };
 }
 
-const rows: readonly RuleRow[] = content.rules;
+/** Rules by what they are about; each file may name classes of words of its own. */
+const files: readonly { rules: readonly RuleRow[]; classes: Readonly<Record<string, readonly string[]>> }[] =
+  [active, plan, passive, medical, harm, calm];
+/**
+ * Things that are harmless one by one and a plan together: "the pills are on my bed", "mum goes out at eight", "then it is over". Each
+ * group of them has a weight; what speaks of everyday matters weighs against them.
+ */
+const signRule: RuleRow = {
+  id: 'plan.signs',
+  level: 'plan',
+  needs: 'signs',
+  far: 'past_attempt',
+  say: plan.signs.filter(({ weight }) => weight > 0).flatMap(({ say }) => say),
+};
+const rows = [...files.flatMap((file) => file.rules), signRule];
+const classes = Object.fromEntries([content, ...files].flatMap((file) => Object.entries(file.classes)));
 
 export const negators: ReadonlySet<string> = new Set(content.negators);
-const lexicon = { classes: content.classes, negators };
+const lexicon = { classes, negators };
 const once = (id: string, say: readonly string[]) => readFrames([{ id, say }], lexicon);
 
 export const rules: ReadonlyMap<string, Rule> = new Map(rows.map((row) => [row.id, ruleOf(row)]));
 export const frames = readFrames(rows, lexicon);
-export const idioms = once('idiom', content.idioms);
+export const idioms = once('idiom', calm.idioms);
+/** What tells of a loss or of despair without being a risk by itself. */
+export const sorrow = once('sorrow', content.sorrow);
+/** The groups of signs, by their ids, and what each weighs. */
+export const signs = readFrames(plan.signs, lexicon);
+export const signWeights: ReadonlyMap<string, number> = new Map(
+  plan.signs.map(({ id, weight }) => [id, weight]),
+);
 export const when = readFrames(
   [
     { id: 'far', say: content.when.far },
@@ -96,7 +117,7 @@ export const others: ReadonlySet<string> = new Set(content.others);
 export const reports: ReadonlySet<string> = new Set(content.reports);
 /** Before a negation: "a reason not to", "trying not to" deny nothing. */
 export const meant: ReadonlySet<string> = new Set(content.meant);
-export const fiction: ReadonlySet<string> = new Set(content.fiction);
+export const fiction: ReadonlySet<string> = new Set(calm.fiction);
 /** What tells a person who strikes from a thing that does. */
 export const doers = {
   persons: new Set(content.doers.persons),
@@ -108,7 +129,7 @@ export const doers = {
   gerunds: new Set(content.doers.gerunds),
   determiners: new Set(content.doers.determiners),
 };
-export const contexts = content.contexts.map((context) => ({
+export const contexts = calm.contexts.map((context) => ({
   drops: new Set(context.drops),
   any: new Set(context.any),
   with: context.with ? new Set(context.with) : undefined,
@@ -118,6 +139,8 @@ const known = new Set([
   ...frames.words,
   ...idioms.words,
   ...when.words,
+  ...sorrow.words,
+  ...signs.words,
   ...bridge,
   ...negators,
   ...others,
@@ -137,20 +160,8 @@ export const speech: Speech = {
   longest: Math.max(...[...known].map((word) => word.length)),
 };
 
-/** FNV-1a over the UTF-16 units, twice with different seeds: a name for a content, not a seal. */
-function hashOf(text: string): string {
-  let a = 0x811c9dc5;
-  let b = 0x01000193;
-  for (let at = 0; at < text.length; at += 1) {
-    const unit = text.charCodeAt(at);
-    a = Math.imul(a ^ unit, 0x01000193);
-    b = Math.imul(b ^ unit, 0x85ebca6b) ^ (b >>> 13);
-  }
-  return [a, b].map((half) => (half >>> 0).toString(16).padStart(8, '0')).join('');
-}
-
-/** Which rules decide: for the audit and the readiness answer. [US-10] */
+/** Which rules decide, in every language: for the audit and the readiness answer. The hash covers all of them. [US-10] */
 export const detector: { readonly version: string; readonly hash: string } = {
   version: content.version,
-  hash: hashOf(JSON.stringify(content)),
+  hash: hashOf(JSON.stringify([content, files, heard, marks, tongueContents])),
 };

@@ -3,10 +3,15 @@ import type { SafetyLevel, SafetyMode } from '../contract/types.ts';
 import { fold } from './fold.ts';
 import { findFrames } from './frames.ts';
 import type { Hit } from './frames.ts';
-import { judge, sceneOf } from './judge.ts';
+import { isOtherAtRisk, judge, sceneOf } from './judge.ts';
+import { isEnglishWord, languageOf } from './language.ts';
+import type { Language } from './language.ts';
 import { levels, modeAfter, worse } from './levels.ts';
 import { frames, negators, speech } from './rules.ts';
 import { spotted } from './spotted.ts';
+import { tongues } from './tongues-content.ts';
+import { SEAM_MAX, tongueFindings } from './tongues.ts';
+import type { TongueFinding } from './tongues.ts';
 import { STOP, wordsOf } from './words.ts';
 import type { Word } from './words.ts';
 
@@ -18,9 +23,14 @@ export interface Screening {
   phrases: string[];
   /**
    * The rules that decided, worst first; `window` when earlier inputs were needed. With `detector:degraded` a stage has failed and the
-   * built-in phrases were looked for instead: then `none` says little. [US-09]
+   * built-in phrases were looked for instead: then `none` says little. [US-09] With `language:unknown` no lexicon covers the language
+   * of the input. [US-07]
    */
   reasonCodes: string[];
+  /** The covered language of the input; undefined when it is another one, or says too little. */
+  language: string | undefined;
+  /** The input in the plain spelling of `fold`. */
+  plain: string;
 }
 
 export interface ScreenInput {
@@ -38,9 +48,21 @@ export interface Stages {
   sceneOf: typeof sceneOf;
   findFrames: typeof findFrames;
   judge: typeof judge;
+  /** What the languages other than English find in the newest of some inputs. */
+  otherTongues: (inputs: readonly string[]) => readonly TongueFinding[];
+  languageOf: typeof languageOf;
 }
 
-const stages: Stages = { fold, wordsOf, sceneOf, findFrames, judge };
+/** The stages of `screen`. */
+export const stages: Stages = {
+  fold,
+  wordsOf,
+  sceneOf,
+  findFrames,
+  judge,
+  otherTongues: (inputs) => tongueFindings(tongues, inputs),
+  languageOf,
+};
 
 interface Finding {
   hit: Hit;
@@ -50,16 +72,20 @@ interface Finding {
 const REPORT_MAX = 12;
 /** The reason code of a screening in which a stage has failed. [US-09] */
 export const DEGRADED = 'detector:degraded';
+/** The reason code of an input in a language that no lexicon covers. [US-07] */
+export const LANGUAGE_UNKNOWN = 'language:unknown';
+/** The reason code of an input that tells of somebody else's risk: no level, but help to look after that person. [US-06] */
+export const OTHER_AT_RISK = 'other:at_risk';
 /** A word or two may complete what was said before ("tonight"); a longer input speaks for itself. */
 const COMPLETION_MAX = 5;
-/** Of the inputs before, their ends count, and of the newest its beginning: no frame reaches farther across. UTF-16 units. */
-const SEAM_MAX = 600;
 
 interface Reading {
   words: readonly Word[];
   findings: Finding[];
   /** Whether an input before the newest one shows something by itself. */
   distress: boolean;
+  /** Whether the newest one tells of somebody else's risk. */
+  otherAtRisk: boolean;
 }
 
 /**
@@ -91,7 +117,8 @@ function read(
     const level = judge(hit, scene, distressed || distress);
     if (level !== 'none') findings.push({ hit, level });
   }
-  return { words, findings, distress };
+  const otherAtRisk = hits.some((hit) => !isOld(hit.end) && isOtherAtRisk(hit, scene));
+  return { words, findings, distress, otherAtRisk };
 }
 
 function unique(values: readonly string[]): string[] {
@@ -110,6 +137,8 @@ interface Found {
   level: SafetyLevel;
   phrase: string;
   code: string;
+  /** Of the rule, when it is not English. */
+  language?: string;
 }
 
 function foundIn({ words, findings }: Reading): Found[] {
@@ -127,10 +156,26 @@ function worstOf(found: readonly { level: SafetyLevel }[]): SafetyLevel {
   return found.reduce<SafetyLevel>((worst, finding) => worse(worst, finding.level), 'none');
 }
 
-/** `screen` with its stages given. What a stage that works has found counts, whichever other fails. */
-export function screenWith(given: Stages, input: ScreenInput): Screening {
+interface FoundAbroad {
+  alone: readonly TongueFinding[] | undefined;
+  window: readonly TongueFinding[] | undefined;
+}
+
+/** What the other languages find. Of English words in an English text they know less than the English rules. */
+function abroad(
+  { otherTongues }: Stages,
+  { text, recent }: ScreenInput,
+  language: Language | null,
+): FoundAbroad {
+  const isTheirs = ({ phrase }: TongueFinding): boolean =>
+    language?.code !== 'en' || !phrase.split(' ').every(isEnglishWord);
+  const find = (inputs: readonly string[]) => attempt(() => otherTongues(inputs).filter(isTheirs));
+  return { alone: find([text]), window: recent.length === 0 ? [] : find([...recent.slice(-2), text]) };
+}
+
+/** The findings of the English rules, in the input itself and in the window; undefined where a stage has failed. */
+function athome(given: Stages, input: ScreenInput, text: string | undefined) {
   const distressed = input.mode !== 'normal';
-  const text = attempt(() => given.fold(input.text));
   const window = attempt(() => {
     const recent = input.recent.slice(-2).map((before) => given.fold(before, SEAM_MAX));
     if (recent.length === 0 || text === undefined) return null;
@@ -138,24 +183,57 @@ export function screenWith(given: Stages, input: ScreenInput): Screening {
   });
   const upset = distressed || window === undefined || window?.distress === true;
   const alone = text === undefined ? undefined : attempt(() => read(given, [text], upset));
-  const degraded = window === undefined || alone === undefined;
-  const own = alone ? foundIn(alone) : [];
+  return {
+    alone: alone && foundIn(alone),
+    window: window === null ? [] : window && foundIn(window),
+    otherAtRisk: alone?.otherAtRisk === true,
+  };
+}
+
+/** Whether a stage gave nothing. */
+const hasFailed = (...parts: readonly { alone: unknown; window: unknown }[]): boolean =>
+  parts.some(({ alone, window }) => alone === undefined || window === undefined);
+
+const bothOf = (english: readonly Found[] = [], others: readonly Found[] = []): Found[] => [
+  ...english,
+  ...others,
+];
+
+const isUnknown = (language: Language | null | undefined): boolean => language?.covered === false;
+
+/** `screen` with its stages given. What a stage that works has found counts, whichever other fails. */
+export function screenWith(given: Stages, input: ScreenInput): Screening {
+  const text = attempt(() => given.fold(input.text));
+  const language = attempt(() => given.languageOf(input.text) ?? null);
+  const english = athome(given, input, text);
+  const others = abroad(given, input, language ?? null);
+  const degraded = hasFailed(english, others) || language === undefined;
+  const own = bothOf(english.alone, others.alone);
   const found: Found[] = [
     ...own,
-    ...(window ? foundIn(window) : []),
+    ...bothOf(english.window, others.window),
     ...(degraded ? spotted(input.text).map((one) => ({ ...one, code: DEGRADED })) : []),
   ].sort((a, b) => levels[b.level].rank - levels[a.level].rank);
   const level = worstOf(found);
+  const isWindow = !degraded && level !== worstOf(own);
+  const aside = [
+    ...(degraded ? [DEGRADED] : []),
+    ...(isUnknown(language) ? [LANGUAGE_UNKNOWN] : []),
+    ...(english.otherAtRisk && level === 'none' ? [OTHER_AT_RISK] : []),
+  ];
   return {
     level,
     mode: modeAfter(input.mode, level),
     phrases: unique(found.map(({ phrase }) => phrase)),
-    reasonCodes: unique([
-      ...(degraded ? [DEGRADED] : []),
-      ...found.map(({ code }) => code),
-      ...(degraded || level === worstOf(own) ? [] : ['window']),
-    ]),
+    reasonCodes: unique([...aside, ...found.map(({ code }) => code), ...(isWindow ? ['window'] : [])]),
+    language: language?.covered === true ? language.code : spokenIn(found),
+    plain: text ?? input.text.toLowerCase(),
   };
+}
+
+/** The language of the worst finding, where the input alone says too little. */
+function spokenIn([worst]: readonly Found[]): string | undefined {
+  return worst && (worst.language ?? (worst.code === DEGRADED ? undefined : 'en'));
 }
 
 /**

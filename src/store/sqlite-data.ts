@@ -2,6 +2,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { LogRecord } from './store.ts';
 import { fold } from './fold.ts';
 import { LiveTurns, NO_LEASE } from './live-turns.ts';
+import { SqliteAlerts } from './sqlite-alerts.ts';
+import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteLog } from './sqlite-log.ts';
 import { SqliteSessions } from './sqlite-sessions.ts';
 import { SqliteTurns } from './sqlite-turns.ts';
@@ -12,6 +14,8 @@ export interface SqliteData {
   readonly log: SqliteLog;
   readonly sessions: SqliteSessions;
   readonly turns: SqliteTurns;
+  readonly alerts: SqliteAlerts;
+  readonly audit: SqliteAudit;
 }
 
 /** Prepares the tables and puts together again the turns that were live when the file was left. */
@@ -40,7 +44,8 @@ export function loadData(db: DatabaseSync): SqliteData {
       leaseUntil: NO_LEASE,
     });
   }
-  return { lives, log, turns, sessions: new SqliteSessions(db, lives) };
+  const sessions = new SqliteSessions(db, lives);
+  return { lives, log, turns, sessions, alerts: new SqliteAlerts(db), audit: new SqliteAudit(db) };
 }
 
 function packedBehind(log: SqliteLog, session: number, after: number): LogRecord[] {

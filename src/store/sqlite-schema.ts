@@ -1,5 +1,9 @@
 import type { DatabaseSync } from 'node:sqlite';
 
+/** The safety of what was said before schema version 3, and the care of a turn of that time. */
+const NO_RISK = '{"level":"none","mode":"normal","guarded":false,"reason_codes":[]}';
+const UNCARED = `{"safety":${NO_RISK},"isFixed":false,"awaitsHuman":false,"ref":""}`;
+
 /**
  * Migration n leads from schema version n to n + 1. One that was ever released is never changed.
  *
@@ -9,6 +13,8 @@ import type { DatabaseSync } from 'node:sqlite';
  *   touches one page, where a table ordered by session would touch one page per turn. They are packed into one row of
  *   `log` (event `words`) when another entry follows them or when there are many, so `journal` stays small.
  * - Leases are not stored: only one process can hold the file, and what it leased ends with it.
+ * - `audit` holds plain text, so that it can be checked without this program; the schema itself refuses to change it.
+ *   `audit_counts` counts its records, so that nobody has to read them all.
  */
 const migrations = [
   `
@@ -82,7 +88,66 @@ const migrations = [
   ${setFields('log', 'data', beginning('$.data.session_progress'))} AND event = 'therapist:done';
   ${setFields('log', 'data', beginning('$.data'))} AND event = 'session:updated';
   `,
+  // Schema version 2 had nothing of what is kept for people: no care, no alerts, no audit.
+  `
+  ALTER TABLE sessions ADD COLUMN care TEXT;
+
+  CREATE TABLE clients (
+    key TEXT PRIMARY KEY,
+    session INTEGER NOT NULL,
+    care TEXT NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE INDEX clients_of_session ON clients (session);
+
+  CREATE TABLE alerts (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    alert_id TEXT NOT NULL UNIQUE,
+    session INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    due_at REAL,
+    waits_since REAL,
+    call TEXT NOT NULL,
+    course TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX alerts_of_session ON alerts (session);
+  CREATE INDEX alerts_of_status ON alerts (status);
+  CREATE INDEX alerts_waiting ON alerts (waits_since) WHERE waits_since IS NOT NULL;
+  CREATE INDEX alerts_due ON alerts (due_at) WHERE due_at IS NOT NULL;
+
+  CREATE TABLE audit (
+    n INTEGER PRIMARY KEY,
+    body TEXT NOT NULL,
+    hash TEXT NOT NULL
+  ) STRICT;
+  CREATE TRIGGER audit_is_dense BEFORE INSERT ON audit
+  WHEN new.n <> (SELECT coalesce(max(n), 0) + 1 FROM audit)
+  BEGIN SELECT raise(ABORT, 'The audit takes its next record only'); END;
+  CREATE TRIGGER audit_never_changes BEFORE UPDATE ON audit
+  BEGIN SELECT raise(ABORT, 'A record of the audit never changes'); END;
+  CREATE TRIGGER audit_loses_nothing BEFORE DELETE ON audit
+  BEGIN SELECT raise(ABORT, 'A record of the audit is never deleted'); END;
+  CREATE TABLE audit_counts (
+    what TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+
+  ${setFields('sessions', 'state', `${unguarded('$.safety')}, '$.human', NULL`)};
+  ${setFields('turns', 'input', `'$.plan.care', json_set('${UNCARED}', '$.isFixed', ${isFixed('input')})`)};
+  ${setFields('log', 'data', `'$.data.safety', json('${NO_RISK}')`)} AND event = 'therapist:done';
+  ${setFields('log', 'data', `${unguarded('$.data.safety')}, '$.data.human', NULL`)} AND event = 'session:updated';
+  `,
 ];
+
+/** What migration 2 adds to a session's safety. */
+function unguarded(safety: string): string {
+  return `'${safety}.guarded', json('false'), '${safety}.reason_codes', json('[]')`;
+}
+
+/** Whether a turn of schema version 2 says a fixed reply, as JSON. */
+function isFixed(column: string): string {
+  const safety = `json_extract(substr(${column}, 2), '$.plan.safety')`;
+  return `json(iif(${safety} IS NULL, 'false', 'true'))`;
+}
 
 /** Sets fields in the plain records of a column, and leaves damaged ones as they are. */
 function setFields(table: string, column: string, fields: string): string {

@@ -10,6 +10,7 @@ type Identity = Pick<
   'tenant' | 'sessionId' | 'epoch' | 'owner' | 'clientId' | 'locale' | 'country' | 'ageBand' | 'createdAt'
 >;
 type State = Omit<ListedSession, keyof Identity | 'lastSeq'>;
+type Change = Partial<State & Pick<SessionRecord, 'lastSeq' | 'memory' | 'care'>>;
 
 /** A session and where it lies. */
 export interface StoredSession {
@@ -25,6 +26,7 @@ export class SqliteSessions {
   readonly #identity = new Envelope<Identity>();
   readonly #state = new Envelope<State>();
   readonly #memory = new Envelope<string>();
+  readonly #care = new Envelope<string>();
   readonly #lives: LiveTurns;
   readonly #statements;
   readonly #drops: StatementSync[];
@@ -41,6 +43,12 @@ export class SqliteSessions {
       ),
       update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
       remember: db.prepare('UPDATE sessions SET memory = ? WHERE id = ?'),
+      tend: db.prepare('UPDATE sessions SET care = ? WHERE id = ?'),
+      client: db.prepare('SELECT care FROM clients WHERE key = ?'),
+      tendClient: db.prepare(
+        'INSERT INTO clients (key, session, care) VALUES (?, ?, ?) ' +
+          'ON CONFLICT DO UPDATE SET session = excluded.session, care = excluded.care',
+      ),
       ofKey: db.prepare(
         'SELECT sessions.* FROM create_keys JOIN sessions ON sessions.id = create_keys.session WHERE create_keys.key = ?',
       ),
@@ -58,6 +66,8 @@ export class SqliteSessions {
       db.prepare('DELETE FROM sessions WHERE id = ?'),
       db.prepare('DELETE FROM turns WHERE session = ?'),
       db.prepare('DELETE FROM create_keys WHERE session = ?'),
+      db.prepare('DELETE FROM clients WHERE session = ?'),
+      db.prepare('DELETE FROM alerts WHERE session = ?'),
     ];
   }
 
@@ -94,7 +104,9 @@ export class SqliteSessions {
       lastInteractionAt: now,
       turnCount: 0,
       memory: null,
-      safety: { level: 'none', mode: 'normal' },
+      safety: { level: 'none', mode: 'normal', guarded: false, reason_codes: [] },
+      care: null,
+      human: null,
       lastSeq: 0,
       lastTurn: 0,
       version: 1,
@@ -117,18 +129,26 @@ export class SqliteSessions {
   }
 
   /** Stores what changed of a session. */
-  update(
-    stored: StoredSession,
-    changes: Partial<State & { lastSeq: number; memory: string }>,
-  ): StoredSession {
+  update(stored: StoredSession, changes: Change): StoredSession {
+    const { update, remember, tend } = this.#statements;
     const session = { ...stored.session, ...changes };
-    this.#statements.update.run(session.lastSeq, this.#state.seal(parts(session).state), stored.id);
-    if (changes.memory !== undefined)
-      this.#statements.remember.run(this.#memory.seal(changes.memory), stored.id);
+    update.run(session.lastSeq, this.#state.seal(parts(session).state), stored.id);
+    if (changes.memory !== undefined) remember.run(sealed(this.#memory, changes.memory), stored.id);
+    if (changes.care !== undefined) tend.run(sealed(this.#care, changes.care), stored.id);
     return { ...stored, session };
   }
 
-  /** Deletes a session, its turns and its create key, and keeps which life of it is over. */
+  /** Keeps what is remembered of a client, until this session goes. */
+  tendClient({ id, session }: StoredSession, { client, care }: { client: string; care: string }): void {
+    this.#statements.tendClient.run(digest(session.tenant, client), id, this.#care.seal(care));
+  }
+
+  clientCare(tenant: string, client: string): string | null {
+    const row = this.#statements.client.get(digest(tenant, client));
+    return row ? this.#care.open(textOf(row, 'care')) : null;
+  }
+
+  /** Deletes a session and what goes with it, and keeps which life of it is over. The log is not its own. */
   bury({ id, key, session }: StoredSession, now: number): void {
     this.#statements.bury.run(key, session.epoch, now);
     for (const drop of this.#drops) drop.run(id);
@@ -148,10 +168,11 @@ export class SqliteSessions {
   #stored(row: Row): StoredSession {
     const metadata = this.#metadata.open(textOf(row, 'metadata'));
     const memory = row['memory'] === null ? null : this.#memory.open(textOf(row, 'memory'));
+    const care = row['care'] === null ? null : this.#care.open(textOf(row, 'care'));
     return {
       id: numberOf(row, 'id'),
       key: textOf(row, 'key'),
-      session: { ...this.#listed(row), metadata, memory },
+      session: { ...this.#listed(row), metadata, memory, care },
     };
   }
 
@@ -164,12 +185,16 @@ export class SqliteSessions {
   }
 }
 
-/** What never changes apart from what does. The last entry, the metadata and the memory have columns of their own. */
+function sealed(envelope: Envelope<string>, text: string | null): string | null {
+  return text === null ? null : envelope.seal(text);
+}
+
+/** What never changes apart from what does. The last entry and what may be large have columns of their own. */
 function parts(session: ListedSession): { identity: Identity; state: State } {
   const { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt } = session;
-  const { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version } = session;
+  const { status, lastInteractionAt, turnCount, progress, safety, human, lastTurn, version } = session;
   return {
     identity: { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt },
-    state: { status, lastInteractionAt, turnCount, progress, safety, lastTurn, version },
+    state: { status, lastInteractionAt, turnCount, progress, safety, human, lastTurn, version },
   };
 }

@@ -1,5 +1,6 @@
 // Every step of the store that writes. A step reads, refuses if it must, and only then writes.
 import { AppError } from '../errors.ts';
+import type { AuditFact } from './escalation.ts';
 import type { Step } from './group-commit.ts';
 import type { LiveTurn } from './live-turns.ts';
 import type { SqliteData } from './sqlite-data.ts';
@@ -7,11 +8,13 @@ import type { StoredSession } from './sqlite-sessions.ts';
 import type {
   AdmitRequest,
   Admitted,
+  AnswerRequest,
   CreateRequest,
   Fenced,
   FinishRequest,
   Lease,
   NewEntry,
+  NoteRequest,
   SessionLife,
   SessionRecord,
   Store,
@@ -114,8 +117,10 @@ export class SqliteSteps {
       lastSeq: live.head,
       status: request.completes ? 'completed' : session.status,
       ...request.after,
+      ...(request.safety && { safety: request.safety }),
       turnCount: session.turnCount + (request.state === 'done' ? 1 : 0),
     });
+    this.#attest(request.audit);
     return 'finished';
   }
 
@@ -150,10 +155,12 @@ export class SqliteSteps {
     life: SessionLife,
     entries: NewEntry[],
     change: Parameters<Store['note']>[2],
-  ): 'noted' | 'gone' {
-    const { sessions, lives, log } = this.#data;
+    { basis, alert, client, audit }: NoteRequest = {},
+  ): 'noted' | 'gone' | 'stale' {
+    const { sessions, lives, log, alerts } = this.#data;
     const stored = sessions.ofLife(life);
     if (!stored) return 'gone';
+    if (basis !== undefined && basis !== stored.session.version) return 'stale';
     const end = { session: stored.id, head: stored.session.lastSeq, live: lives.get(stored.key) };
     log.append(step, end, entries);
     const isChanged = Object.keys(change).length > 0;
@@ -162,11 +169,36 @@ export class SqliteSteps {
       lastSeq: end.head,
       version: stored.session.version + (isChanged ? 1 : 0),
     });
+    if (alert) {
+      const { alertId, status, actor } = alert;
+      alerts.change(alertId, { status, actor, statusAt: this.#clock.now() }, stored.id);
+    }
+    if (client) sessions.tendClient(stored, client);
+    this.#attest(audit);
     step.changed(stored.key);
     return 'noted';
   }
 
-  remove(step: Step, life: SessionLife): boolean {
+  answer(step: Step, life: SessionLife, request: AnswerRequest): { ended: TurnRecord | null } {
+    const { sessions, lives, log } = this.#data;
+    const stored = sessions.ofLife(life);
+    if (!stored) throw new AppError('SESSION_NOT_FOUND');
+    const { session, key } = stored;
+    const live = lives.get(key);
+    const end = { session: stored.id, head: session.lastSeq, live };
+    const waiting = live?.turn.plan.care.awaitsHuman ? live : undefined;
+    log.append(step, end, request.entries(waiting?.turn ?? null));
+    const ended = waiting ? this.#answer(step, waiting, request) : null;
+    sessions.update(stored, {
+      ...(ended && { ...this.#touched(session), turnCount: session.turnCount + 1 }),
+      lastSeq: waiting?.head ?? end.head,
+    });
+    this.#attest(request.audit);
+    step.changed(key);
+    return { ended };
+  }
+
+  remove(step: Step, life: SessionLife, audit: readonly AuditFact[] | undefined): boolean {
     const { sessions, lives, log } = this.#data;
     const stored = sessions.ofLife(life);
     if (!stored) return false;
@@ -174,6 +206,7 @@ export class SqliteSteps {
     log.drop(stored.id);
     sessions.bury(stored, this.#clock.now());
     if (live) lives.remove(step, live);
+    this.#attest(audit);
     step.changed(stored.key);
     return true;
   }
@@ -202,7 +235,7 @@ export class SqliteSteps {
 
   /** Stores the turn of an admission and everything that is seen with it. */
   #begin(step: Step, stored: StoredSession, request: AdmitRequest) {
-    const { sessions, turns, log, lives } = this.#data;
+    const { sessions, turns, log, lives, alerts } = this.#data;
     const now = this.#clock.now();
     const n = stored.session.lastTurn + 1;
     const end = { session: stored.id, head: stored.session.lastSeq, live: undefined };
@@ -214,7 +247,11 @@ export class SqliteSteps {
       lastSeq: end.head,
       lastTurn: n,
       safety: request.safety,
+      care: request.care,
     });
+    if (request.client) sessions.tendClient(stored, request.client);
+    for (const alert of request.alerts) alerts.insert(stored, alert, now);
+    this.#attest(request.audit);
     const leaseUntil = this.#clock.elapsed() + request.leaseMs;
     const { id, key } = stored;
     const { epoch } = session;
@@ -242,6 +279,21 @@ export class SqliteSteps {
     });
   }
 
+  /** Ends a waiting turn with a person's words in place of all it showed. The owner before is fenced. [P-5] */
+  #answer(step: Step, live: LiveTurn, { text, end }: AnswerRequest): TurnRecord {
+    const { turnId, generation } = live.turn;
+    const words: TurnEntry[] = [];
+    if (live.text !== '') {
+      words.push({ event: 'therapist:reset', data: { turn_id: turnId, at: 0, text: '', cause: 'human' } });
+    }
+    if (text !== '') words.push({ event: 'therapist:token', data: { turn_id: turnId, at: 0, text } });
+    this.#say(step, live, words);
+    const last = end(live.turn);
+    if (last.event !== 'therapist:done') throw new Error(`${last.event} is not how an answered turn ends`);
+    const { source, model } = last.data;
+    return this.#end(step, live, { state: 'done', generation: generation + 1, source, model }, [last]);
+  }
+
   #cancel(step: Step, stored: StoredSession, live: LiveTurn): StoredSession {
     const { turnId, generation } = live.turn;
     const end: NewEntry = { event: 'turn:cancelled', data: { turn_id: turnId, text: live.text } };
@@ -253,9 +305,9 @@ export class SqliteSteps {
   #end(
     step: Step,
     live: LiveTurn,
-    over: Pick<TurnRecord, 'state' | 'generation'>,
+    over: Pick<TurnRecord, 'state' | 'generation'> & Partial<Pick<TurnRecord, 'source' | 'model'>>,
     entries: NewEntry[],
-  ): void {
+  ): TurnRecord {
     const { log, lives } = this.#data;
     const lastSeq = live.head + 1;
     log.append(step, { session: live.session, head: live.head, live }, entries);
@@ -263,6 +315,11 @@ export class SqliteSteps {
     const ended = { ...live.turn, ...over, plan, lastSeq, endedAt: this.#clock.now(), position: null };
     this.#update(step, live, ended);
     lives.remove(step, live);
+    return ended;
+  }
+
+  #attest(facts: readonly AuditFact[] | undefined): void {
+    if (facts) this.#data.audit.add(facts, this.#clock.now());
   }
 
   #update(step: Step, live: LiveTurn, turn: TurnRecord): void {

@@ -1,16 +1,20 @@
 // The embedded store: one SQLite file in a directory that one process holds.
+import type { AlertStatus } from '../contract/types.ts';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { AuditFact, EscalationStore } from './escalation.ts';
 import type { LiveTurn } from './live-turns.ts';
 import type { SqliteData } from './sqlite-data.ts';
 import type { Clock } from './sqlite-steps.ts';
 import type {
   AdmitRequest,
+  AnswerRequest,
   CreateRequest,
   FinishRequest,
   Lease,
   LogPage,
   NewEntry,
+  NoteRequest,
   SessionLife,
   SessionRef,
   SessionSnapshot,
@@ -173,8 +177,48 @@ export class SqliteStore implements Store {
     return isIdle ? [] : this.#commit.run((step) => this.#steps.takeOver(step, leaseMs, limit));
   }
 
-  note(life: SessionLife, entries: NewEntry[], change: Parameters<Store['note']>[2]) {
-    return this.#commit.run((step) => this.#steps.note(step, life, entries, change));
+  note(life: SessionLife, entries: NewEntry[], change: Parameters<Store['note']>[2], also?: NoteRequest) {
+    return this.#commit.run((step) => this.#steps.note(step, life, entries, change, also));
+  }
+
+  answer(life: SessionLife, request: AnswerRequest) {
+    return this.#commit.run((step) => this.#steps.answer(step, life, request));
+  }
+
+  async clientCare(tenant: string, client: string) {
+    return this.#view(() => this.#data.sessions.clientCare(tenant, client));
+  }
+
+  async alert(alertId: string) {
+    return this.#view(() => this.#data.alerts.get(alertId));
+  }
+
+  async alerts(status: AlertStatus | null, limit: number) {
+    return this.#view(() => this.#data.alerts.latest(status, limit));
+  }
+
+  async waitingAlerts(limit: number) {
+    return this.#view(() => this.#data.alerts.waiting(limit));
+  }
+
+  async dueAlerts(limit: number) {
+    return this.#view(() => this.#data.alerts.due(this.#clock.now(), limit));
+  }
+
+  settleAlert(alertId: string, change: Parameters<EscalationStore['settleAlert']>[1]) {
+    return this.#commit.run(() => this.#data.alerts.change(alertId, change));
+  }
+
+  async audit(after: number, limit: number) {
+    return this.#view(() => this.#data.audit.after(after, limit));
+  }
+
+  attest(facts: readonly AuditFact[]) {
+    return this.#commit.run(() => this.#data.audit.add(facts, this.#clock.now()));
+  }
+
+  async auditCounts() {
+    return this.#view(() => this.#data.audit.counts());
   }
 
   async read(life: SessionLife, after: number, limit: number): Promise<LogPage | undefined> {
@@ -217,8 +261,8 @@ export class SqliteStore implements Store {
     return this.#ofLife(life, (id, live) => this.#data.turns.byInput(id, inputId, live));
   }
 
-  remove(life: SessionLife) {
-    return this.#commit.run((step) => this.#steps.remove(step, life));
+  remove(life: SessionLife, audit?: readonly AuditFact[]) {
+    return this.#commit.run((step) => this.#steps.remove(step, life, audit));
   }
 
   async list(tenant: string, owner: string | null, after: string | null, limit: number) {

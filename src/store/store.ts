@@ -1,16 +1,17 @@
 import type {
+  AlertStatus,
   LoggedPush,
   Navigation,
   Phase,
   Preprocessing,
-  SafetyLevel,
-  SafetyMode,
   SafetyNotice,
   SessionProgress,
+  SessionSafety,
   Source,
   Stored,
   TurnState,
 } from '../contract/types.ts';
+import type { AuditFact, EscalationStore, NewAlert } from './escalation.ts';
 
 /** Which session: ids are unique within a tenant. [S-7] */
 export interface SessionRef {
@@ -46,7 +47,11 @@ export interface SessionRecord extends SessionLife {
   progress: SessionProgress;
   /** What the guided process remembers, in a form that only therapy reads; null before the first turn that ended `done`. */
   memory: string | null;
-  safety: { level: SafetyLevel; mode: SafetyMode };
+  safety: SessionSafety;
+  /** What the safety rules remember, in a form that only they read; null before the first turn. */
+  care: string | null;
+  /** The person who answers instead of the model, and until when. */
+  human: { name: string; untilAt: number } | null;
   /** Number of the last log entry; 0 when the log is empty. */
   lastSeq: number;
   /** Number of the last admitted turn; 0 before the first. */
@@ -56,7 +61,7 @@ export interface SessionRecord extends SessionLife {
 }
 
 /** A list leaves out what may be large. */
-export type ListedSession = Omit<SessionRecord, 'metadata' | 'memory'>;
+export type ListedSession = Omit<SessionRecord, 'metadata' | 'memory' | 'care'>;
 
 export type NewSession = Pick<
   SessionRecord,
@@ -84,6 +89,18 @@ export interface TurnPlan {
   line: string;
   /** The fixed reply to a risk; no model is asked then. [P-12] */
   safety: SafetyNotice | null;
+  /** What the safety rules decided for this turn; `guarded` is not known before its end. */
+  care: TurnCare;
+}
+
+interface TurnCare {
+  safety: SessionSafety;
+  /** Said as it is: no model is asked. */
+  isFixed: boolean;
+  /** Whether a person answers; until when it is waited for is the session's. */
+  awaitsHuman: boolean;
+  /** The name of the session in the audit. */
+  ref: string;
 }
 
 export interface TurnRecord {
@@ -148,7 +165,12 @@ export interface AdmitRequest {
   interrupt: boolean;
   plan: TurnPlan;
   /** The session's safety from now on. */
-  safety: { level: SafetyLevel; mode: SafetyMode };
+  safety: SessionSafety;
+  care: string;
+  /** What the safety rules remember of a client in all its sessions, from now on; forgotten with this session. Null changes nothing. */
+  client: { client: string; care: string } | null;
+  alerts: readonly NewAlert[];
+  audit: readonly AuditFact[];
   /** `turn:started` first; then whatever is to be seen with it. */
   entries: NewEntry[];
   /** The node that will run it, and for how long it is leased to it (ms). */
@@ -175,6 +197,30 @@ export interface FinishRequest {
   after: { progress: SessionProgress; memory: string } | null;
   /** Whether the session is `completed` from now on; else its status stays as it is. */
   completes: boolean;
+  /** The session's safety from now on, where the end changes it. */
+  safety?: SessionSafety;
+  audit?: readonly AuditFact[];
+}
+
+/** What goes with a note. */
+export interface NoteRequest {
+  /** The version the note was decided from; another one is `stale`. */
+  basis?: number;
+  /** What somebody did about an alert of this session; one that is not there is left out. */
+  alert?: { alertId: string; status: AlertStatus; actor: string };
+  /** As in an admission. */
+  client?: { client: string; care: string };
+  audit?: readonly AuditFact[];
+}
+
+/** A person's words instead of the model's. */
+export interface AnswerRequest {
+  /** Appended first; made for the turn that waits for the words, or null. May be asked twice, like `end`. */
+  entries: (turn: TurnRecord | null) => NewEntry[];
+  text: string;
+  /** Makes the end entry of the turn that waits for them, which has their words then. */
+  end: (turn: TurnRecord) => NewEntry;
+  audit?: readonly AuditFact[];
 }
 
 export interface LogPage {
@@ -202,7 +248,7 @@ export interface SessionSnapshot {
  * appends number their entries 1, 2, 3 … without holes [P-2]. A resolved promise means that the data survives the
  * death of this process. Every method may raise STORE_UNAVAILABLE; other codes are named where they are raised.
  */
-export interface Store extends AsyncDisposable {
+export interface Store extends EscalationStore, AsyncDisposable {
   /** Shown as `storage` in lists. */
   readonly name: string;
 
@@ -274,8 +320,19 @@ export interface Store extends AsyncDisposable {
   note(
     life: SessionLife,
     entries: NewEntry[],
-    change: Partial<Pick<SessionRecord, 'status' | 'safety'>>,
-  ): Promise<'noted' | 'gone'>;
+    change: Partial<Pick<SessionRecord, 'status' | 'safety' | 'care' | 'human'>>,
+    also?: NoteRequest,
+  ): Promise<'noted' | 'gone' | 'stale'>;
+
+  /**
+   * Appends a person's words. A live turn that awaits a human ends `done` with them: `text` as its words (what it showed before is
+   * reset), then the end entry; its memory and progress stay as they were. Answers that turn, or null when none waits.
+   * @throws SESSION_NOT_FOUND the session is gone
+   */
+  answer(life: SessionLife, request: AnswerRequest): Promise<{ ended: TurnRecord | null }>;
+
+  /** What the safety rules remember of a client; null when nothing. */
+  clientCare(tenant: string, client: string): Promise<string | null>;
 
   /**
    * At most `limit` entries after `after`, and not many more characters than a page may have (about a million), but one
@@ -297,8 +354,11 @@ export interface Store extends AsyncDisposable {
   /** Whether the input id came before in this session, and its turn. */
   turnOfInput(life: SessionLife, inputId: string): Promise<TurnView | undefined>;
 
-  /** Deletes everything of a session but a tombstone that says which epochs are over; false when it is gone. [S-6] */
-  remove(life: SessionLife): Promise<boolean>;
+  /**
+   * Deletes everything of a session but a tombstone that says which epochs are over, and adds to the audit, which keeps
+   * all it has; false, and nothing is added, when the session is gone. [S-6]
+   */
+  remove(life: SessionLife, audit?: readonly AuditFact[]): Promise<boolean>;
 
   /** Sessions of a tenant (and owner, unless null), oldest first; `next` is the `after` of the page behind. */
   list(

@@ -139,7 +139,7 @@ function answer(situation: Situation, before: Standing, circumstances: Circumsta
 }
 
 /** After a long time a greeting is no answer: the state asks again, and nothing is counted. */
-function welcome({ standing, state }: Situation): Chosen {
+function welcome({ standing, state }: Pick<Situation, 'standing' | 'state'>): Chosen {
   const { again, decision, query } = states[state];
   return {
     to: state,
@@ -149,6 +149,18 @@ function welcome({ standing, state }: Situation): Chosen {
     navigation: { decision, rag_query: query, reasoning: `${state}: back after a while` },
     options: [],
   };
+}
+
+/** After a rest the state asks again; what was said meanwhile is no answer to it. */
+export function resume(before: Standing): Step {
+  const standing = structuredClone(before);
+  const { state_id: state } = standing.progress;
+  const { to, act, navigation } = welcome({ standing, state });
+  standing.progress.priority_state = null;
+  standing.progress.technique = techniques[act];
+  standing.memory.asks[to] = (standing.memory.asks[to] ?? 0) + 1;
+  const next_state = standing.progress.current_substate;
+  return { standing, act, ack: null, navigation: { ...navigation, next_state }, options: [] };
 }
 
 /** Somebody who says goodbye, or wants to stop for now, is let go, and finds everything as it was. */

@@ -21,9 +21,16 @@ export interface PromptParts {
   step: string;
   /** What the guide's content says here. */
   line: string;
+  /** Whether the guided process rests because of a risk. */
+  rests: boolean;
+  /** What the guide calls itself. */
+  guideName: string;
   /** Tokens the messages may take together. */
   roomTokens: number;
 }
+
+/** What a model is told about itself and must not repeat. */
+export const ownInstructions: readonly string[] = [...content.system, ...content.resting];
 
 /** Most tokens of earlier turns. More of them would delay the first word. */
 export const HISTORY_TOKENS = 3_000;
@@ -74,13 +81,15 @@ function memoryLines(slots: Slots): string[] {
   ];
 }
 
-function systemPrompt({ exemplars, locale, slots, step, line }: PromptParts): string {
-  const lines = [...content.system];
+function systemPrompt(parts: PromptParts): string {
+  const { exemplars, locale, slots, step, line, rests, guideName } = parts;
+  const lines = [fill(content.name, { name: guideName }), ...(rests ? content.resting : content.system)];
   if (locale !== null && LOCALE.test(locale)) lines.push(fill(content.language, { locale }));
   if (exemplars.length > 0) lines.push(content.examples);
   for (const { clientExample, guideLine } of exemplars) {
     lines.push(fill(content.example, { person: neutralise(clientExample), guide: neutralise(guideLine) }));
   }
+  if (rests) return [...lines, content.restingLine, line].join('\n');
   lines.push(...memoryLines(slots), fill(content.step, { step }));
   if (line !== '') lines.push(content.line, line);
   return lines.join('\n');

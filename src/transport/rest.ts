@@ -7,7 +7,7 @@ import { Frame } from '../chat/follow.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
 import { startOf } from '../chat/wire.ts';
 import { operations } from '../contract/operations.ts';
-import type { Operation } from '../contract/operations.ts';
+import type { Operation } from '../contract/operation.ts';
 import type { Admission, Failure, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
 import type { EventStreams } from './events.ts';
@@ -101,7 +101,8 @@ class Rest {
   }
 
   async #poll(call: Call): Promise<void> {
-    const { value } = await run(this.#parts.dispatch, 'session:log', call);
+    const name = call.name === 'operator:log' ? call.name : 'session:log';
+    const { value } = await run(this.#parts.dispatch, name, call);
     call.res.set('X-Cursor', value.cursor);
     if (value.mode === 'tail' && value.entries.length === 0) call.res.status(204).end();
     else call.res.json(value);
@@ -193,7 +194,8 @@ export function mountRest(app: Express, parts: RestParts): void {
   for (const [name, row] of Object.entries(operations) as [OperationName, Operation][]) {
     for (const route of row.rest) {
       const handler: RequestHandler = async (req, res) => {
-        const caller = anonymous(req.socket.remoteAddress ?? '', goneSignal(res));
+        const bearer = /^Bearer +(\S+) *$/i.exec(req.get('Authorization') ?? '')?.[1] ?? null;
+        const caller = anonymous(req.socket.remoteAddress ?? '', goneSignal(res), bearer);
         await rest.answer({ name, route, req, res, caller });
       };
       const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];

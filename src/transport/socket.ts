@@ -9,7 +9,7 @@ import type { Caller } from '../chat/access.ts';
 import type { Dispatch } from '../chat/dispatch.ts';
 import type { Follow, Frame } from '../chat/follow.ts';
 import { operations } from '../contract/operations.ts';
-import type { Operation } from '../contract/operations.ts';
+import type { Operation } from '../contract/operation.ts';
 import type { Ack, OperationName } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import { guardEngine, onePerConnection } from './socket-edge.ts';

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { SessionSafety } from '../../src/contract/types.ts';
 import type { OpenStore } from './store-bench.ts';
 import {
   admit,
@@ -8,6 +9,7 @@ import {
   input,
   LEASE_MS,
   newSession,
+  noRisk,
   plan,
   replyOf,
   spoken,
@@ -19,7 +21,7 @@ import {
 export function admissionCases(open: OpenStore): void {
   it('makes the session, the turn and its entries in one step', async () => {
     await using bench = await open();
-    const safety = { level: 'passive', mode: 'support' } as const;
+    const safety: SessionSafety = { ...noRisk, level: 'passive', mode: 'support', reason_codes: ['wish'] };
 
     const { session, turn, interrupted } = await admit(bench.store, 'new', 'turn', {
       safety,
@@ -214,7 +216,7 @@ export function admissionCases(open: OpenStore): void {
     await using bench = await open();
     const { store } = bench;
     const { session } = await store.create({ session: newSession('moved'), createKey: null, idGiven: true });
-    await store.note(session, [], { safety: { level: 'active', mode: 'crisis' } });
+    await store.note(session, [], { safety: { ...noRisk, level: 'active', mode: 'crisis' } });
 
     const { epoch, version } = session;
 

@@ -1,5 +1,6 @@
 // What the cases of the store suite are made with.
-import type { SessionProgress } from '../../src/contract/types.ts';
+import type { SessionProgress, SessionSafety } from '../../src/contract/types.ts';
+import type { AuditFact, AuditRecord, NewAlert } from '../../src/store/escalation.ts';
 import type {
   AdmitRequest,
   Lease,
@@ -58,6 +59,9 @@ const progress: SessionProgress = {
   alpha: null,
 };
 
+/** Nothing was found. */
+export const noRisk: SessionSafety = { level: 'none', mode: 'normal', guarded: false, reason_codes: [] };
+
 export const plan: TurnPlan = {
   preprocessing: {
     original_input: 'hello',
@@ -78,6 +82,7 @@ export const plan: TurnPlan = {
   memory: '{"goal":"calm"}',
   line: 'What would you like to get out of this?',
   safety: null,
+  care: { safety: noRisk, isFixed: false, awaitsHuman: false, ref: 'ref' },
 };
 
 export function newSession(sessionId: string, changes: Partial<NewSession> = {}): NewSession {
@@ -106,7 +111,11 @@ export function input(sessionId: string, turnId: string, changes: Partial<AdmitR
     userInput: 'hello',
     interrupt: false,
     plan,
-    safety: { level: 'none', mode: 'normal' },
+    safety: noRisk,
+    care: '{}',
+    client: null,
+    alerts: [],
+    audit: [],
     entries: [started(turnId)],
     node: 'node',
     leaseMs: LEASE_MS,
@@ -157,6 +166,7 @@ export function done(turnId: string, text: string): NewEntry {
       preprocessing: plan.preprocessing,
       navigation: plan.navigation,
       session_progress: plan.progress,
+      safety: noRisk,
       source: 'guide',
       model: 'guide',
       timings: { queued_ms: 0, first_token_ms: 0, total_ms: 0 },
@@ -230,4 +240,24 @@ export function endsOf(log: readonly LogRecord[], turnId: string): LogRecord[] {
   return log.filter(
     ({ event, data }) => events.includes(event) && 'turn_id' in data && data.turn_id === turnId,
   );
+}
+
+/** A fact that came with a turn. */
+export function fact(ref: string, changes: Partial<AuditFact> = {}): AuditFact {
+  return { kind: 'decision', ref, level: 'active', data: { reason_codes: ['self_harm'] }, ...changes };
+}
+
+export function call(alertId: string, changes: Partial<NewAlert> = {}): NewAlert {
+  const said = { level: 'active', urgency: 'urgent', requiresAck: true } as const;
+  return { alertId, ...said, body: `{"id":"${alertId}"}`, isSent: true, ...changes };
+}
+
+/** The whole audit, in pages. */
+export async function wholeAudit(store: Store, pageSize = 100): Promise<AuditRecord[]> {
+  const audit: AuditRecord[] = [];
+  for (;;) {
+    const page = await store.audit(audit.at(-1)?.n ?? 0, pageSize);
+    audit.push(...page);
+    if (page.length < pageSize) return audit;
+  }
 }

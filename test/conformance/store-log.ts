@@ -1,5 +1,6 @@
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { expect, it } from 'vitest';
+import type { SessionSafety } from '../../src/contract/types.ts';
 import type { Lease, SessionLife, Store, TurnEntry } from '../../src/store/store.ts';
 import type { OpenStore } from './store-bench.ts';
 import {
@@ -9,6 +10,7 @@ import {
   ending,
   LEASE_MS,
   newSession,
+  noRisk,
   replyOf,
   reset,
   spoken,
@@ -181,7 +183,7 @@ export function logCases(open: OpenStore): void {
     const { store } = bench;
     const { session } = await store.create({ session: newSession('note'), createKey: null, idGiven: true });
 
-    const safety = { level: 'active', mode: 'crisis' } as const;
+    const safety: SessionSafety = { ...noRisk, level: 'active', mode: 'crisis' };
     expect(await store.note(session, [disclosure('hello')], { status: 'completed', safety })).toBe('noted');
     expect(await store.note({ ...session, epoch: 'other' }, [disclosure('no')], { status: 'active' })).toBe(
       'gone',

@@ -8,6 +8,7 @@ import {
   input,
   LEASE_MS,
   newSession,
+  noRisk,
   plan,
   spoken,
   token,
@@ -75,7 +76,7 @@ export function sessionCases(open: OpenStore): void {
 
     expect(created).toBe(true);
     expect(session).toMatchObject({ ...made, status: 'active', turnCount: 0, lastSeq: 0, lastTurn: 0 });
-    expect(session.safety).toEqual({ level: 'none', mode: 'normal' });
+    expect(session).toMatchObject({ safety: noRisk, care: null, human: null });
     expect(await bench.store.session(made)).toEqual(session);
   });
 
@@ -339,18 +340,18 @@ export function sessionCases(open: OpenStore): void {
     expect(sessions[0]?.lastSeq).toBe(2);
   });
 
-  it('lists all of a session but its metadata and its memory', async () => {
+  it('lists all of a session but its metadata, its memory and its care', async () => {
     await using bench = await open();
     const made = newSession('heavy', { metadata: { heavy: true } });
     const { lease } = await admit(bench.store, 'heavy', 'turn', { session: made });
     await bench.store.finish(lease, ending('turn', ''));
-    const { metadata, memory, ...listed } = (await bench.store.session(made)) ?? {};
+    const { metadata, memory, care, ...listed } = (await bench.store.session(made)) ?? {};
 
     const { sessions } = await bench.store.list('tenant', null, null, 10);
 
     expect(sessions).toStrictEqual([listed]);
     expect(metadata).toEqual({ heavy: true });
-    expect(memory).toBe(plan.memory);
+    expect([memory, care]).toEqual([plan.memory, '{}']);
   });
 
   it('begins at the start for a page cursor it never gave', async () => {

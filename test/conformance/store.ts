@@ -2,6 +2,10 @@
 import { describe } from 'vitest';
 import type { OpenStore } from './store-bench.ts';
 import { admissionCases } from './store-admission.ts';
+import { alertCases } from './store-alerts.ts';
+import { answerCases } from './store-answer.ts';
+import { auditCases, auditRestartCases } from './store-audit.ts';
+import { careCases, escalationRestartCases } from './store-escalation.ts';
 import { logCases } from './store-log.ts';
 import { memoryCases, memoryRestartCases } from './store-memory.ts';
 import { ownershipCases, restartCases } from './store-ownership.ts';
@@ -15,9 +19,15 @@ export function storeConformance(name: string, open: OpenStore, { survives }: { 
     describe('admission', () => admissionCases(open));
     describe('turns', () => turnCases(open));
     describe('memory', () => memoryCases(open));
+    describe('care', () => careCases(open));
+    describe('alerts', () => alertCases(open));
+    describe('answer', () => answerCases(open));
+    describe('audit', () => auditCases(open));
     describe('log', () => logCases(open));
     describe('ownership', () => ownershipCases(open));
     if (survives) describe('restart', () => restartCases(open));
+    if (survives) describe('care after a restart', () => escalationRestartCases(open));
+    if (survives) describe('audit after a restart', () => auditRestartCases(open));
     if (survives) describe('memory after a restart', () => memoryRestartCases(open));
   });
 }

@@ -102,7 +102,7 @@ describe('[P-8] an unfinished turn', () => {
   test('is no reason to stop when its lease cannot be renewed for a moment', async () => {
     const { log, says } = listen();
     const store = faultyStore(await openSqlite({ directory: ':memory:' }), { renew: refused });
-    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
+    const model = new ScriptedModel({ always: ['Slowly', HOLD, ' now.'] });
     await using app = await startWith(model, { store, leaseMs: 40, log });
     using socket = await connect(app.url);
     const client = socket.feed(new Client('s'));
@@ -112,7 +112,7 @@ describe('[P-8] an unfinished turn', () => {
 
     model.release();
 
-    expect(await client.ended(turn_id)).toMatchObject({ state: 'done', text: 'Take your time.' });
+    expect(await client.ended(turn_id)).toMatchObject({ state: 'done', text: 'Slowly now.' });
   });
 });
 
@@ -210,7 +210,7 @@ describe('every minute', () => {
     const { body } = await rest(app.url, `GET ${pathOf('s', '/export')}`);
 
     const log = body['log'] as { event: string }[];
-    expect(log.map(({ event }) => event)).toEqual(['turn:started', 'therapist:done']);
+    expect(log.map(({ event }) => event)).toEqual(['turn:started', 'disclosure', 'therapist:done']);
     expect(body).toMatchObject({ turns: [{ text: 'Take your time.' }] });
   });
 
@@ -228,7 +228,7 @@ describe('every minute', () => {
 describe('a server that goes down', () => {
   /** A server with a turn that waits, and a drain of ten seconds that has begun. */
   async function draining() {
-    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
+    const model = new ScriptedModel({ always: ['Slowly', HOLD, ' now.'] });
     const app = await startWith(model);
     const socket = await connect(app.url);
     const client = socket.feed(new Client('s'));
@@ -286,7 +286,7 @@ describe('a server that goes down', () => {
     await deadline(over, 'the end of the drain');
     await socket.until(() => !socket.socket.connected, 'the end of the connection');
 
-    expect(turn).toMatchObject({ state: 'done', text: 'Take your time.' });
+    expect(turn).toMatchObject({ state: 'done', text: 'Slowly now.' });
     expect(socket.of('server:draining')).toMatchObject([{ reconnect_after_ms: expect.any(Number) }]);
     expect(await stream.ended()).toBe('whole');
     expect(stream.of('server:draining')).toHaveLength(1);
@@ -303,7 +303,7 @@ describe('a server that goes down', () => {
   });
 
   test('leaves a turn that does not end in time to the next one, with its words', async () => {
-    const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
+    const model = new ScriptedModel({ always: ['Slowly', HOLD, ' now.'] });
     const store = await openSqlite({ directory: ':memory:' });
     await using app = await startWith(model, { store });
     using socket = await connect(app.url);
@@ -314,12 +314,12 @@ describe('a server that goes down', () => {
 
     expect(model.busy).toBe(0);
     const [taken] = await store.takeOver('next', 8_000, 1);
-    expect(taken?.view).toMatchObject({ text: 'Take', turn: { generation: 2, state: 'running' } });
+    expect(taken?.view).toMatchObject({ text: 'Slowly', turn: { generation: 2, state: 'running' } });
   });
 });
 
 test('[P-7] a cancel over the socket stops the model, and the words stay', async () => {
-  const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
+  const model = new ScriptedModel({ always: ['Slowly', HOLD, ' now.'] });
   await using app = await startWith(model);
   using socket = await connect(app.url);
   const client = socket.feed(new Client('s'));
@@ -329,12 +329,12 @@ test('[P-7] a cancel over the socket stops the model, and the words stay', async
   const answer = await socket.must('turn:cancel', { session_id: 's' });
 
   expect(answer).toMatchObject({ turn_id, state: 'cancelled' });
-  expect(await client.ended(turn_id)).toMatchObject({ state: 'cancelled', text: 'Take' });
+  expect(await client.ended(turn_id)).toMatchObject({ state: 'cancelled', text: 'Slowly' });
   expect(model.busy).toBe(0);
 });
 
 test('[P-12] a risk interrupts the live turn and is answered by the fixed reply', async () => {
-  const model = new ScriptedModel({ always: ['Take', HOLD, ' your time.'] });
+  const model = new ScriptedModel({ always: ['Slowly', HOLD, ' now.'] });
   await using app = await startWith(model);
   using socket = await connect(app.url);
   const client = socket.feed(new Client('s'));

@@ -9,7 +9,16 @@ import { DatabaseSync } from 'node:sqlite';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite.ts';
-import { admit, LEASE_MS, newSession, spoken, token, wholeLog } from '../conformance/store-bench.ts';
+import {
+  admit,
+  call,
+  fact,
+  LEASE_MS,
+  newSession,
+  spoken,
+  token,
+  wholeLog,
+} from '../conformance/store-bench.ts';
 import { copyFiles, newFolder } from '../support/store-folder.ts';
 
 const WRITER = fileURLToPath(new URL('../support/store-writer.ts', import.meta.url));
@@ -132,7 +141,13 @@ describe('the data directory', () => {
     const { lease: other } = await admit(store, 'other', 'turn');
     await store.append(other, [token('turn', 0, 'just begun')], LEASE_MS);
     await spoken(store, 'secret-session', 'turn', ['secret words']);
-    const { lease } = await admit(store, 'secret-session', 'turn-2', { userInput: 'secret input' });
+    const { lease } = await admit(store, 'secret-session', 'turn-2', {
+      userInput: 'secret input',
+      care: 'secret care',
+      client: { client: 'secret client', care: 'secret care of a client' },
+      alerts: [call('alert', { body: 'secret alert' })],
+      audit: [fact('name-for-the-audit')],
+    });
     await store.append(lease, [token('turn-2', 0, 'secret reply')], LEASE_MS);
     await store.remove(newSession('secret-session'));
     await store[Symbol.asyncDispose]();
@@ -140,6 +155,7 @@ describe('the data directory', () => {
     const bytes = await readFile(join(folder.path, FILE), 'latin1');
 
     expect(bytes).toContain('just begun');
+    expect(bytes).toContain('name-for-the-audit');
     expect(bytes).not.toContain('secret');
   });
 });

@@ -3,19 +3,23 @@ import { inspect } from 'node:util';
 import { array, assert, asyncProperty, constantFrom } from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Lease, Store } from '../../src/store/store.ts';
+import { verifyAudit } from '../../src/store/audit-chain.ts';
 import { openSqlite, SqliteStore } from '../../src/store/sqlite.ts';
 import { storeConformance } from '../conformance/store.ts';
 import { openBench } from '../support/store-folder.ts';
 import {
   admit,
+  call,
   disclosure,
   done,
   ending,
+  fact,
   input,
   LEASE_MS,
   newSession,
   spoken,
   token,
+  wholeAudit,
   wholeLog,
 } from '../conformance/store-bench.ts';
 
@@ -54,6 +58,8 @@ describe('a store that cannot write', () => {
       store.cancel(lease, null),
       store.remove(lease),
       store.create({ session: newSession('new'), createKey: null, idGiven: true }),
+      store.attest([fact('refused')]),
+      store.settleAlert('alert', { delivery: 'sent' }),
     ];
 
     for (const step of refused) await expect(step).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' });
@@ -122,6 +128,68 @@ describe('a commit that is refused', () => {
 
     expect(await store.snapshot(lease, 10)).toMatchObject({ live: { turn: { turnId: 'turn' } }, turns: [] });
     expect(await store.append(lease, [token('turn', 0, 'on')], LEASE_MS)).toBe('appended');
+  });
+});
+
+describe('what is kept for people', () => {
+  it('is undone with the rest of an admission that fails, and not with the others of its commit', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    const care = { care: 'said', client: { client: 'client', care: 'said' } };
+    await admit(store, 'first', 'turn', { alerts: [call('alert')], audit: [fact('first')] });
+    db.exec(`
+      CREATE TRIGGER refuse AFTER INSERT ON audit WHEN new.body LIKE '%"bad"%'
+      BEGIN SELECT raise(ABORT, 'refused'); END
+    `);
+
+    const [good, bad] = await Promise.allSettled([
+      store.admit(input('good', 'turn', { alerts: [call('good')], audit: [fact('good')] })),
+      store.admit(input('bad', 'turn', { ...care, alerts: [call('bad')], audit: [fact('bad')] })),
+      store.attest([fact('after')]),
+    ]);
+
+    expect([good.status, bad.status]).toEqual(['fulfilled', 'rejected']);
+    expect(await store.session(newSession('bad'))).toBeUndefined();
+    expect(await store.clientCare('tenant', 'client')).toBeNull();
+    expect((await store.alerts(null, 10)).map(({ alertId }) => alertId)).toEqual(['good', 'alert']);
+    const audit = await wholeAudit(store);
+    expect(audit.map(({ body }) => /"ref":"(\w+)"/.exec(body)?.[1])).toEqual(['first', 'good', 'after']);
+    expect(verifyAudit([audit])).toMatchObject({ holds: true, count: 3 });
+    expect(await store.auditCounts()).toMatchObject([{ count: 3 }]);
+  });
+
+  it('is not there when the commit is refused', async () => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    refuseCommits(db);
+    const request = input('refused', 'turn', { alerts: [call('alert')], audit: [fact('refused')] });
+
+    await expect(store.admit(request)).rejects.toThrow(/FOREIGN KEY/);
+
+    expect(await store.alerts(null, 10)).toEqual([]);
+    expect(await store.audit(0, 10)).toEqual([]);
+    db.exec('DROP TRIGGER refuse');
+    expect(await store.admit(request)).toMatchObject({ kind: 'admitted' });
+    expect(await store.audit(0, 10)).toMatchObject([{ n: 1 }]);
+  });
+
+  it.each([
+    "UPDATE audit SET body = replace(body, 'active', 'none') WHERE n = 1",
+    'UPDATE audit SET n = 9 WHERE n = 2',
+    'DELETE FROM audit WHERE n = 2',
+    'DELETE FROM audit',
+    "INSERT INTO audit (n, body, hash) VALUES (4, '{}', '')",
+    "INSERT OR REPLACE INTO audit (n, body, hash) VALUES (1, '{}', '')",
+    "INSERT INTO audit (n, body, hash) VALUES (2, '{}', '') ON CONFLICT DO UPDATE SET body = '{}'",
+  ])('has an audit in which the schema refuses %s', async (sql) => {
+    using db = new DatabaseSync(':memory:');
+    await using store = new SqliteStore('test', db, {});
+    await store.attest([fact('one'), fact('two')]);
+    const before = await wholeAudit(store);
+
+    expect(() => db.exec(sql)).toThrow(/audit/);
+
+    expect(await wholeAudit(store)).toEqual(before);
   });
 });
 

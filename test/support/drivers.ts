@@ -1,7 +1,7 @@
 // The same operations through every transport: what an answer is, whatever carried it.
 import { io } from 'socket.io-client';
 import { operations } from '../../src/contract/operations.ts';
-import type { Operation } from '../../src/contract/operations.ts';
+import type { Operation } from '../../src/contract/operation.ts';
 import { errorTable } from '../../src/contract/errors.ts';
 import { deadline } from './wait.ts';
 

@@ -1,5 +1,6 @@
 // Walks a conversation through the rules of a turn, the safety first, with the built-in guide answering: what a session would tell.
-import { decide } from '../../src/chat/decide.ts';
+import { noRisk } from '../conformance/store-bench.ts';
+import { decide, storedCare } from '../../src/chat/decide.ts';
 import type { Earlier } from '../../src/chat/decide.ts';
 import type { Preprocessing, SessionProgress } from '../../src/contract/types.ts';
 import { initialProgress } from '../../src/therapy/progress.ts';
@@ -17,6 +18,8 @@ export class Walk {
   readonly #earlier: Earlier[] = [];
   #progress = initialProgress();
   #memory: string | null = null;
+  #care: string | null = null;
+  #now = Date.UTC(2026, 0, 1);
 
   constructor(sessionId: string) {
     this.#sessionId = sessionId;
@@ -25,14 +28,26 @@ export class Walk {
   say(says: string, awayMs = 60_000): Walked {
     const before = {
       sessionId: this.#sessionId,
-      safety: { level: 'none', mode: 'normal' } as const,
+      care: this.#care,
+      safety: noRisk,
+      human: null,
       locale: null,
       country: null,
+      ageBand: null,
       progress: this.#progress,
       memory: this.#memory,
       lastTurn: this.#earlier.length,
     };
-    const { plan } = decide(says, before, this.#earlier.slice(-8), this.#earlier.length > 0 ? awayMs : 0);
+    this.#now += awayMs;
+    const decision = decide(says, before, {
+      earlier: this.#earlier.slice(-8),
+      awayMs: this.#earlier.length > 0 ? awayMs : 0,
+      now: this.#now,
+      client: null,
+      ref: 'ref',
+    });
+    const { plan } = decision;
+    this.#care = storedCare(decision);
     const reply = plan.safety?.text ?? plan.line;
     this.#earlier.push({ userInput: says, text: reply });
     this.#progress = plan.progress;

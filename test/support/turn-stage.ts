@@ -6,7 +6,6 @@ import { Turn } from '../../src/chat/turn.ts';
 import type { TurnParts } from '../../src/chat/turn.ts';
 import type { Source } from '../../src/contract/types.ts';
 import type { Model } from '../../src/model/model.ts';
-import { createGuard } from '../../src/safety/guard.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type {
   LogRecord,
@@ -22,7 +21,7 @@ import { faultyStore } from './faulty-store.ts';
 import type { Way } from './faulty-store.ts';
 import { deadline } from './wait.ts';
 
-export interface StageOptions extends Partial<Pick<TurnParts, 'ask' | 'guard' | 'now'>> {
+export interface StageOptions extends Partial<Pick<TurnParts, 'ask' | 'guard' | 'helpMs' | 'now'>> {
   model: Model;
   fallback?: Model | null;
   slots?: Slots;
@@ -46,6 +45,9 @@ const askAsItIs: TurnParts['ask'] = async (_, { userInput }) => ({
   messages: [{ role: 'user', content: userInput }],
   shape: asTheyCome,
 });
+
+/** What a turn does is not told apart from what the guard holds back: here it holds nothing. */
+const passThrough: TurnParts['guard'] = () => ({ push: (text) => text, end: () => '', tripped: undefined });
 
 /** The turn `turn` of the session `s`, not begun yet. */
 export async function openStage(options: StageOptions): Promise<TurnStage> {
@@ -86,7 +88,8 @@ export class TurnStage implements AsyncDisposable {
       slots: this.slots,
       speakers: { model: options.model, fallback: options.fallback ?? null },
       ask: options.ask ?? askAsItIs,
-      guard: options.guard ?? createGuard,
+      guard: options.guard ?? passThrough,
+      helpMs: options.helpMs ?? 60_000,
       leaseMs: LEASE_MS,
       now: options.now ?? Date.now,
       log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },

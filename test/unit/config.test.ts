@@ -113,6 +113,13 @@ const bad: Record<string, readonly string[]> = {
   OLLAMA_FIRST_TOKEN_MS: ['99'],
   OLLAMA_STALL_MS: ['99'],
   GUIDE_WORD_MS: ['-1', '10001'],
+  GUIDE_NAME: [' '],
+  ESCALATION_URL: ['example.org', 'ftp://example.org'],
+  ESCALATION_SECRET: ['short', 'with spaces in it, however long it may be'],
+  ESCALATION_PRIVATE_HOSTS: [],
+  ACK_IMMEDIATE_MS: ['999', 'soon'],
+  ACK_URGENT_MS: ['999'],
+  OPERATOR_KEY: ['short'],
   LEASE_MS: ['199', '600001'],
   COMPACT_AFTER_MS: ['-1', '1000000000'],
   DRAIN_MS: ['600001', 'never'],
@@ -130,7 +137,9 @@ describe('a bad value', () => {
     expect(lines[0]).toMatch(new RegExp(`^${name} must be \\S.*\\.$`));
   });
 
-  it.each(rows.filter(([name]) => name !== 'OLLAMA_BASE_URL'))('of %s is named: %j', (name, value) => {
+  const secrets = ['OLLAMA_BASE_URL', 'ESCALATION_URL', 'ESCALATION_SECRET', 'OPERATOR_KEY'];
+
+  it.each(rows.filter(([name]) => !secrets.includes(name)))('of %s is named: %j', (name, value) => {
     expect(linesFor({ [name]: value })[0]).toContain(`it is ${JSON.stringify(value)}.`);
   });
 
@@ -233,6 +242,28 @@ describe('the time Ollama keeps a model', () => {
         expect(isRead(`${n}${unit}`)).toBe(true);
       }),
     );
+  });
+});
+
+describe('alerts', () => {
+  const ESCALATION_SECRET = 'a secret'.repeat(5).replaceAll(' ', '-');
+
+  it('need a secret', () => {
+    expect(linesFor({ ESCALATION_URL: 'https://example.org/' })).toEqual([
+      'ESCALATION_SECRET must be set where ESCALATION_URL is.',
+    ]);
+  });
+
+  it('go over the open net only encrypted', () => {
+    expect(linesFor({ ESCALATION_URL: 'http://example.org/', ESCALATION_SECRET })).toEqual([
+      'ESCALATION_URL must be https, or its host must be listed in ESCALATION_PRIVATE_HOSTS.',
+    ]);
+  });
+
+  it.each(['https://example.org/', 'http://alerts.lan:9/', 'http://[::1]:9/'])('may go to %s', (url) => {
+    const ESCALATION_PRIVATE_HOSTS = 'alerts.lan, ::1';
+
+    expect(linesFor({ ESCALATION_URL: url, ESCALATION_SECRET, ESCALATION_PRIVATE_HOSTS })).toEqual([]);
   });
 });
 

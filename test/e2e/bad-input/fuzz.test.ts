@@ -4,7 +4,7 @@ import type { IncomingMessage } from 'node:http';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { operations } from '../../../src/contract/operations.ts';
-import type { Operation } from '../../../src/contract/operations.ts';
+import type { Operation } from '../../../src/contract/operation.ts';
 import { expectHarmless, standBy } from '../../support/bystander.ts';
 import type { Bystander } from '../../support/bystander.ts';
 import { startGuide } from '../../support/guide-server.ts';

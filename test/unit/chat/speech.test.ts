@@ -75,7 +75,12 @@ describe('a reply that was whole when its owner died', () => {
 
 describe('one run', () => {
   const open = (shown: string) =>
-    new Speech({ joint: new FreshJoint(), shape, guard: createGuard('normal'), shown });
+    new Speech({
+      joint: new FreshJoint(),
+      shape,
+      guard: (text) => createGuard({ mode: 'normal', shown: text }),
+      shown,
+    });
 
   test('that says nothing is a fault of the model', () => {
     const speech = open('');

@@ -65,10 +65,10 @@ describe('a reply', () => {
     const modes: string[] = [];
     await using stage = await openStage({
       model,
-      guard: (mode) => {
+      guard: ({ mode }) => {
         modes.push(mode);
         let held = '';
-        return { push: (text) => ((held += text.toUpperCase()), ''), end: () => held };
+        return { push: (text) => ((held += text.toUpperCase()), ''), end: () => held, tripped: undefined };
       },
     });
 

@@ -76,7 +76,8 @@ describe('a session', () => {
       last_interaction: '2025-01-02T03:04:05.006Z',
       turn_count: 0,
       ...record.progress,
-      safety: { level: 'none', mode: 'normal' },
+      safety: { level: 'none', mode: 'normal', guarded: false, reason_codes: [] },
+      human: null,
       cursor: 'epoch-1.0',
     });
   });

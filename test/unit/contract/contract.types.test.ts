@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { errorTable } from '../../../src/contract/errors.ts';
 import { Admission } from '../../../src/contract/model.ts';
-import type { Operation } from '../../../src/contract/operations.ts';
+import type { Operation } from '../../../src/contract/operation.ts';
 import { operations, pushes } from '../../../src/contract/operations.ts';
 import type {
   Ack,

@@ -172,11 +172,11 @@ const protocol = [
 test.each([...idioms, ...denied, ...foreign, ...protocol].map((line) => [line]))(
   'leaves alone: %s',
   (text) => {
-    expect(screen({ text, recent: [], mode: 'normal' })).toEqual({
+    expect(screen({ text, recent: [], mode: 'normal' })).toMatchObject({
       level: 'none',
       mode: 'normal',
       phrases: [],
-      reasonCodes: [],
+      reasonCodes: expect.not.arrayContaining(['detector:degraded']),
     });
   },
 );

@@ -318,5 +318,5 @@ const lines = [
 ];
 
 test.each(lines.map((line) => [line]))('leaves alone: %s', (text) => {
-  expect(screen({ text, recent: [], mode: 'normal' })).toMatchObject({ level: 'none', reasonCodes: [] });
+  expect(screen({ text, recent: [], mode: 'normal' })).toMatchObject({ level: 'none', phrases: [] });
 });

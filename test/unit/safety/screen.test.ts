@@ -1,7 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { SafetyLevel } from '../../../src/contract/types.ts';
-import rules from '../../../src/safety/content/rules.en.json' with { type: 'json' };
+import active from '../../../src/safety/content/english/active.json' with { type: 'json' };
+import calm from '../../../src/safety/content/english/calm.json' with { type: 'json' };
+import harm from '../../../src/safety/content/english/harm.json' with { type: 'json' };
+import medical from '../../../src/safety/content/english/medical.json' with { type: 'json' };
+import passive from '../../../src/safety/content/english/passive.json' with { type: 'json' };
+import plan from '../../../src/safety/content/english/plan.json' with { type: 'json' };
+import words from '../../../src/safety/content/english/words.json' with { type: 'json' };
 import { levels } from '../../../src/safety/levels.ts';
 import { detector } from '../../../src/safety/rules.ts';
 import { screen } from '../../../src/safety/screen.ts';
@@ -204,6 +210,14 @@ describe('levels and modes', () => {
     expect(screen({ text: 'I wish I was dead', recent: [], mode: 'crisis' }).mode).toBe('crisis');
   });
 });
+
+const rules = {
+  ...words,
+  ...calm,
+  rules: [active, plan, passive, medical, harm, calm].flatMap(
+    (file): { id: string; say: string[] }[] => file.rules,
+  ),
+};
 
 describe('the rules', () => {
   test('carry a version and a hash', () => {

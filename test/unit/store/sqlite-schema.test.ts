@@ -6,9 +6,27 @@ import { Session, TherapistResponse } from '../../../src/contract/model.ts';
 import { migrate } from '../../../src/store/sqlite-schema.ts';
 import { SqliteStore } from '../../../src/store/sqlite.ts';
 import { initialProgress } from '../../../src/therapy/progress.ts';
-import { ending, LEASE_MS, newSession, token, wholeLog } from '../../conformance/store-bench.ts';
+import {
+  done,
+  ending,
+  LEASE_MS,
+  newSession,
+  noRisk,
+  plan,
+  token,
+  wholeLog,
+} from '../../conformance/store-bench.ts';
 
-const version1 = readFileSync(new URL('../../support/store-version-1.sql', import.meta.url), 'utf8');
+const [version1, version2] = [1, 2].map((n) =>
+  readFileSync(new URL(`../../support/store-version-${n}.sql`, import.meta.url), 'utf8'),
+);
+
+/** What such a database is opened as. */
+function openVersion(sql = ''): SqliteStore {
+  const db = new DatabaseSync(':memory:');
+  db.exec(sql);
+  return new SqliteStore('memory', db, {});
+}
 
 function version(db: DatabaseSync): unknown {
   return db.prepare('PRAGMA user_version').get()?.['user_version'];
@@ -19,7 +37,7 @@ it('brings an empty database to the newest schema', () => {
 
   migrate(db);
 
-  expect(version(db)).toBe(2);
+  expect(version(db)).toBe(3);
 });
 
 it('leaves a database of the newest schema as it is', () => {
@@ -35,23 +53,17 @@ it('leaves a database of the newest schema as it is', () => {
 
 it('refuses a newer schema and says what to do', () => {
   using db = new DatabaseSync(':memory:');
-  db.exec('PRAGMA user_version = 3');
+  db.exec('PRAGMA user_version = 4');
 
   expect(() => migrate(db)).toThrow(
-    /schema version 3, written by a newer Stillpoint; this one knows up to 2: .*DATA_DIR/,
+    /schema version 4, written by a newer Stillpoint; this one knows up to 3: .*DATA_DIR/,
   );
-  expect(version(db)).toBe(3);
+  expect(version(db)).toBe(4);
 });
 
 describe('a store of schema version 1', () => {
-  function open(): SqliteStore {
-    const db = new DatabaseSync(':memory:');
-    db.exec(version1);
-    return new SqliteStore('memory', db, {});
-  }
-
   it('keeps its sessions, which remember nothing and stand at the beginning', async () => {
-    await using store = open();
+    await using store = openVersion(version1);
 
     const said = await store.session(newSession('said'));
     const live = await store.session(newSession('live'));
@@ -63,7 +75,7 @@ describe('a store of schema version 1', () => {
   });
 
   it('keeps its log word for word, in the shape of today', async () => {
-    await using store = open();
+    await using store = openVersion(version1);
     const life = newSession('said');
 
     const log = await wholeLog(store, life);
@@ -84,7 +96,7 @@ describe('a store of schema version 1', () => {
   });
 
   it('goes on with a reply that was cut off, with nothing to remember', async () => {
-    await using store = open();
+    await using store = openVersion(version1);
 
     const [taken] = await store.takeOver('node', LEASE_MS, 10);
 
@@ -97,12 +109,77 @@ describe('a store of schema version 1', () => {
 
   it('is opened although a record in it is damaged', async () => {
     const db = new DatabaseSync(':memory:');
-    db.exec(version1);
+    db.exec(version1 ?? '');
     db.exec("UPDATE sessions SET state = '1{' WHERE id = 1");
 
     await using store = new SqliteStore('memory', db, {});
 
     expect(await store.session(newSession('live'))).toMatchObject({ memory: null });
     await expect(store.session(newSession('said'))).rejects.toThrow(/damaged/);
+  });
+});
+
+describe('a store of schema version 2', () => {
+  it('keeps the safety of its sessions, which have no care and nobody who answers', async () => {
+    await using store = openVersion(version2);
+
+    const said = await store.session(newSession('said'));
+    const live = await store.session(newSession('live'));
+
+    expect(said).toMatchObject({ turnCount: 2, lastSeq: 8, memory: plan.memory, care: null, human: null });
+    expect(said?.safety).toEqual({ level: 'active', mode: 'crisis', guarded: false, reason_codes: [] });
+    expect(live).toMatchObject({ lastSeq: 3, safety: noRisk, care: null, human: null });
+    expect((await store.list('tenant', null, null, 10)).total).toBe(2);
+  });
+
+  it('keeps its log word for word, in the shape of today', async () => {
+    await using store = openVersion(version2);
+    const life = newSession('said');
+
+    const log = await wholeLog(store, life);
+
+    expect(log.map(({ seq, event }) => [seq, event])).toEqual([
+      [1, 'turn:started'],
+      [2, 'therapist:token'],
+      [3, 'therapist:token'],
+      [4, 'therapist:done'],
+      [5, 'turn:started'],
+      [6, 'therapist:token'],
+      [7, 'therapist:done'],
+      [8, 'session:updated'],
+    ]);
+    expect(log[3]).toEqual({ seq: 4, ...done('turn-1', 'It is said.') });
+    expect(Session.safeParse(log[7] && toLogEntry(life, log[7]).data).error).toBeUndefined();
+    expect(log[7]?.data).toMatchObject({
+      human: null,
+      safety: { level: 'active', mode: 'crisis', guarded: false, reason_codes: [] },
+    });
+  });
+
+  it('knows which of its turns said a fixed reply', async () => {
+    await using store = openVersion(version2);
+    const life = newSession('said');
+
+    const turns = await store.turns(life, null, 10);
+
+    const care = { safety: noRisk, awaitsHuman: false, ref: '' };
+    expect(turns?.map(({ turn }) => turn.plan.care)).toEqual([
+      { ...care, isFixed: false },
+      { ...care, isFixed: true },
+    ]);
+    for (const turn of turns ?? []) {
+      expect(TherapistResponse.safeParse(toTurn(life, turn).response).error).toBeUndefined();
+    }
+  });
+
+  it('goes on with a reply that was cut off', async () => {
+    await using store = openVersion(version2);
+
+    const [taken] = await store.takeOver('node', LEASE_MS, 10);
+
+    expect(taken?.view).toMatchObject({ text: 'so far', turn: { plan: { memory: plan.memory } } });
+    const lease = { ...newSession('live'), turnId: 'turn-3', generation: 2 };
+    expect(await store.append(lease, [token('turn-3', 6, '.')], LEASE_MS)).toBe('appended');
+    expect(await store.finish(lease, ending('turn-3', 'so far.'))).toBe('finished');
   });
 });

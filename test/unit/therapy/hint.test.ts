@@ -1,5 +1,6 @@
 // Where no rule has a word on an input, a model's judgement may decide: from a list, and from nothing else.
 import { describe, expect, test } from 'vitest';
+import { noRisk } from '../../conformance/store-bench.ts';
 import { decide } from '../../../src/chat/decide.ts';
 import type { Decision } from '../../../src/chat/decide.ts';
 import type { StateId } from '../../../src/contract/types.ts';
@@ -32,15 +33,18 @@ function inState({ state, says = open, hint, asks = 1 }: Scene): Decision {
   memory.slots.location = 'in your chest';
   const before = {
     sessionId: 's',
-    safety: { level: 'none', mode: 'normal' } as const,
+    care: null,
+    safety: noRisk,
+    human: null,
     locale: null,
     country: null,
+    ageBand: null,
     progress,
     memory: writeMemory(memory),
     lastTurn: 1,
-    lastInteractionAt: 0,
   };
-  return decide(says, before, [{ userInput: 'hello', text: 'Hello.' }], 1_000, hint);
+  const earlier = [{ userInput: 'hello', text: 'Hello.' }];
+  return decide(says, before, { earlier, awayMs: 1_000, now: 0, client: null, ref: 'ref' }, hint);
 }
 
 describe('what a model may judge', () => {

@@ -13,6 +13,8 @@ const plain: PromptParts = {
   locale: null,
   slots,
   step: 'Goal inquiry',
+  rests: false,
+  guideName: 'Stillpoint',
   line: 'How would you like to feel?',
   roomTokens: 8_000,
 };

@@ -1,0 +1,63 @@
+// Reading a session from a cursor on: what followers begin with, and the long poll.
+import type { Output } from '../contract/types.ts';
+import { AppError } from '../errors.ts';
+import type { SessionRecord, Store } from '../store/store.ts';
+import type { Follow } from './follow.ts';
+import { parseCursor, startOf, toCursor, toLogEntry, toSession, toTurn } from './wire.ts';
+
+/** Ended turns in a snapshot (docs/protocol.md section 3), and the default page of the history. */
+export const PAGE = 50;
+
+export interface ReadingParts {
+  store: Store;
+  follow: Follow;
+  /** Aborts when the server goes down: whoever waits is answered. */
+  closing: AbortSignal;
+}
+
+type Snapshot = Extract<Output<'session:join'>, { mode: 'snapshot' }>;
+
+/** @throws SESSION_NOT_FOUND */
+export async function takeSnapshot(store: Store, session: SessionRecord): Promise<Snapshot> {
+  const snapshot = await store.snapshot(session, PAGE);
+  if (!snapshot) throw new AppError('SESSION_NOT_FOUND');
+  return {
+    session: toSession(snapshot.session),
+    mode: 'snapshot',
+    cursor: toCursor(snapshot.session, snapshot.session.lastSeq),
+    turns: snapshot.turns.map((view) => toTurn(session, view)),
+    live: snapshot.live ? toTurn(session, snapshot.live) : null,
+    notices: snapshot.notices.map((entry) => toLogEntry(session, entry)),
+  };
+}
+
+/** [P-9] The log from the cursor on, or a snapshot; never a part of either. @throws SESSION_NOT_FOUND */
+export async function join(
+  store: Store,
+  session: SessionRecord,
+  after: string | null | undefined,
+): Promise<Output<'session:join'>> {
+  const cursor = after ?? '';
+  const at = parseCursor(cursor);
+  if (at?.epoch === session.epoch && at.seq <= session.lastSeq)
+    return { session: toSession(session), mode: 'tail', cursor };
+  return takeSnapshot(store, session);
+}
+
+/** @throws SESSION_NOT_FOUND */
+export async function poll(
+  { store, follow, closing }: ReadingParts,
+  session: SessionRecord,
+  input: { after?: string | null | undefined; wait?: number | null | undefined },
+  gone: AbortSignal,
+): Promise<Output<'session:log'>> {
+  const joined = await join(store, session, input.after);
+  if (joined.mode === 'snapshot') return joined;
+  const { life, after } = startOf(session, joined.cursor);
+  const patience = AbortSignal.timeout(Math.ceil((input.wait ?? 0) * 1000));
+  const batch = await follow.next(life, after, AbortSignal.any([patience, gone, closing]));
+  if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
+  if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
+  const entries = batch.frames.map(({ seq, event, data }) => ({ seq, event, data }));
+  return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
+}

@@ -1,0 +1,140 @@
+// What people behind the server can do, and what everybody may read of its safety.
+import { z } from 'zod';
+import * as m from './model.ts';
+import { operation, route } from './operation.ts';
+
+export const Urgency = z.enum(['notice', 'urgent', 'immediate']);
+export const AlertStatus = z.enum(['open', 'acknowledged', 'taken_over', 'cleared']);
+export const AlertView = z
+  .object({
+    alert_id: z.string(),
+    session_id: m.SessionId,
+    epoch: z.string(),
+    time: m.Timestamp,
+    level: m.SafetyLevel,
+    urgency: Urgency,
+    requires_ack: z.boolean(),
+    status: AlertStatus,
+    actor: z.string().nullable(),
+    status_at: m.Timestamp.nullable(),
+    delivery: z.enum(['off', 'pending', 'sent', 'dead']),
+    tries: z.int().min(0),
+    unanswered: z.boolean().meta({ description: 'Whether nobody acknowledged it in time' }),
+  })
+  .meta({ id: 'Alert', description: 'A call for a person' });
+
+const ofAlert = { alert_id: m.Text.min(1) };
+const actor = m.Text.min(1).max(200).meta({ description: 'Who does it: a name of the operator\u2019s own' });
+const answer = AlertView;
+const errors = ['NOT_FOUND'] as const;
+const step = (name: string) => [route(`POST /api/v1/operator/alerts/:alert_id/${name}`)];
+
+/** All but the last need the operator key; without one set there are none of them. [US-42] */
+export const operatorOperations = {
+  'operator:alerts': operation({
+    summary: 'Alerts, the latest first; needs the operator key',
+    input: z.object({
+      status: AlertStatus.nullish(),
+      limit: z.int().min(1).max(200).nullish().meta({ description: 'Default 50' }),
+    }),
+    output: z.object({ alerts: z.array(AlertView) }),
+    errors,
+    rest: [route('GET /api/v1/operator/alerts', { query: ['status', 'limit'] })],
+    socket: false,
+  }),
+  'operator:alert': operation({
+    summary: 'An alert with its session as it is now; needs the operator key',
+    input: z.object(ofAlert),
+    output: z.object({ alert: AlertView, snapshot: m.Snapshot }),
+    errors,
+    rest: [route('GET /api/v1/operator/alerts/:alert_id')],
+    socket: false,
+  }),
+  'operator:log': operation({
+    summary: 'Long poll on the session of an alert; needs the operator key',
+    input: z.object({
+      ...ofAlert,
+      after: m.Cursor.nullish(),
+      wait: z.number().min(0).max(30).nullish(),
+    }),
+    output: z.union([
+      z.object({ mode: z.literal('tail'), entries: z.array(m.LogEntry), cursor: m.Cursor }),
+      m.Snapshot,
+    ]),
+    errors,
+    rest: [route('GET /api/v1/operator/alerts/:alert_id/log', { reply: 'poll', query: ['after', 'wait'] })],
+    socket: false,
+  }),
+  'operator:acknowledge': operation({
+    summary: 'Say that somebody has seen an alert; needs the operator key',
+    input: z.object({ ...ofAlert, actor }),
+    output: answer,
+    errors,
+    rest: step('acknowledge'),
+    socket: false,
+  }),
+  'operator:take_over': operation({
+    summary: 'A person answers in the session instead of the guide; needs the operator key',
+    input: z.object({
+      ...ofAlert,
+      actor,
+      name: m.Text.min(1)
+        .max(200)
+        .nullish()
+        .meta({ description: 'How the person is shown; default: the actor' }),
+      minutes: z
+        .int()
+        .min(1)
+        .max(1440)
+        .nullish()
+        .meta({ description: 'For how long; default 30. Again renews it' }),
+    }),
+    output: answer,
+    errors,
+    rest: step('take_over'),
+    socket: false,
+  }),
+  'operator:message': operation({
+    summary: 'Say something in a session that was taken over; needs the operator key',
+    input: z.object({ ...ofAlert, actor, text: m.UserInput }),
+    output: z.object({ turn_id: m.TurnId.nullable(), cursor: m.Cursor }),
+    errors,
+    rest: step('message'),
+    socket: false,
+  }),
+  'operator:release': operation({
+    summary: 'Give a session back to the guide; its safety mode stays; needs the operator key',
+    input: z.object({ ...ofAlert, actor }),
+    output: answer,
+    errors,
+    rest: step('release'),
+    socket: false,
+  }),
+  'operator:clear': operation({
+    summary: 'End the crisis of a session: a check-in follows; needs the operator key',
+    input: z.object({ ...ofAlert, actor }),
+    output: answer,
+    errors,
+    rest: step('clear'),
+    socket: false,
+  }),
+  'server:safety': operation({
+    summary: 'The crisis protocol of this server, and how often it was used; nothing about anybody',
+    input: z.object({}),
+    output: z
+      .object({
+        protocol: z.array(z.string()).meta({ description: 'What is done, in words' }),
+        detector: z.object({ version: z.string(), hash: z.string() }),
+        guard: z.object({ version: z.string(), hash: z.string() }),
+        levels: z.array(z.object({ level: m.SafetyLevel, mode: m.SafetyMode, reply: z.string() })),
+        languages: z.array(z.string()),
+        resources: z.object({ version: z.string(), unverified: z.int(), stale: z.int() }),
+        counts: z.array(z.object({ year: z.int(), kind: z.string(), level: m.SafetyLevel, count: z.int() })),
+        timestamp: m.Timestamp,
+      })
+      .meta({ id: 'SafetyPage' }),
+    errors: [],
+    rest: [route('GET /safety')],
+    socket: false,
+  }),
+} as const;

@@ -1,0 +1,120 @@
+// Brings alerts to their receiver, however long it takes, and says aloud when nobody has acknowledged one. Replies never wait for it. [US-41] [US-43]
+import type { Log } from '../log.ts';
+import type { AlertRecord, EscalationStore } from '../store/escalation.ts';
+import type { Webhook } from './webhook.ts';
+
+export interface EscalationParts {
+  store: EscalationStore;
+  /** Null: alerts only wait in the list. */
+  webhook: Webhook | null;
+  /** How long an alert may stay open before it is said aloud. */
+  ackMs: { immediate: number; urgent: number };
+  now: () => number;
+  log: Log;
+}
+
+const TICK_MS = 1_000;
+const AT_ONCE = 8;
+const OPEN_LIMIT = 200;
+/** Retries from a second up to ten minutes apart, for a day (SAFETY.md US-41). */
+const FIRST_RETRY_MS = 1_000;
+const RETRY_MAX_MS = 600_000;
+const GIVE_UP_MS = 24 * 3_600_000;
+
+/** The wait before try number `tries` + 1: doubled each time, half of it at random. */
+export function retryAfterMs(tries: number, random: number): number {
+  const whole = Math.min(RETRY_MAX_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 20));
+  return Math.round(whole / 2 + (whole / 2) * random);
+}
+
+export class Escalation implements AsyncDisposable {
+  readonly #parts: EscalationParts;
+  #timer: NodeJS.Timeout | undefined;
+  #work: Promise<void> | undefined;
+  #isAgain = false;
+  readonly #closing = new AbortController();
+
+  constructor(parts: EscalationParts) {
+    this.#parts = parts;
+  }
+
+  /** Goes on with what an earlier process left. */
+  start(): void {
+    this.#timer = setInterval(() => this.wake(), TICK_MS);
+    this.#timer.unref();
+    this.wake();
+  }
+
+  /** There may be something to do. Returns at once. */
+  wake(): void {
+    if (this.#closing.signal.aborted) return;
+    this.#isAgain = true;
+    this.#work ??= this.#run().finally(() => {
+      this.#work = undefined;
+    });
+  }
+
+  async #run(): Promise<void> {
+    while (this.#isAgain && !this.#closing.signal.aborted) {
+      this.#isAgain = false;
+      try {
+        await this.#deliver();
+        await this.#lookForUnanswered();
+      } catch (error) {
+        this.#parts.log.warn({ err: error }, 'alerts could not be read');
+      }
+    }
+  }
+
+  async #deliver(): Promise<void> {
+    const { store, webhook } = this.#parts;
+    if (webhook === null) return;
+    while (!this.#closing.signal.aborted) {
+      const due = await store.dueAlerts(AT_ONCE);
+      await Promise.all(due.map((alert) => this.#send(webhook, alert)));
+      if (due.length < AT_ONCE) return;
+    }
+  }
+
+  async #send(webhook: Webhook, alert: AlertRecord): Promise<void> {
+    const { store, now, log } = this.#parts;
+    const { alertId } = alert;
+    const tries = alert.tries + 1;
+    try {
+      await webhook.send(alertId, alert.body, this.#closing.signal);
+      await store.settleAlert(alertId, { delivery: 'sent', tries });
+      await this.#attest(alert, 'delivered', tries);
+    } catch (error) {
+      if (this.#closing.signal.aborted) return;
+      const isOver = now() - alert.at >= GIVE_UP_MS;
+      const nextAt = now() + retryAfterMs(alert.tries, Math.random());
+      const reason = error instanceof Error ? error.message : 'unknown';
+      const fields = { alertId, tries, reason };
+      if (isOver) log.error(fields, 'an alert was given up');
+      else log.warn(fields, 'an alert was not delivered');
+      await store.settleAlert(alertId, isOver ? { delivery: 'dead', tries } : { tries, nextAt });
+      if (isOver) await this.#attest(alert, 'undelivered', tries);
+    }
+  }
+
+  async #attest({ alertId, level }: AlertRecord, kind: string, tries: number): Promise<void> {
+    await this.#parts.store.attest([{ kind, ref: '', level, data: { alert_id: alertId, tries } }]);
+  }
+
+  async #lookForUnanswered(): Promise<void> {
+    const { store, ackMs, now, log } = this.#parts;
+    for (const alert of await store.waitingAlerts(OPEN_LIMIT)) {
+      const { alertId, urgency, at, level } = alert;
+      if (urgency === 'notice' || now() - at < ackMs[urgency]) continue;
+      await store.settleAlert(alertId, { alarmedAt: now() });
+      await this.#attest(alert, 'unanswered', alert.tries);
+      log.error({ alertId, urgency, level }, 'nobody has acknowledged an alert in time');
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing.abort();
+    clearInterval(this.#timer);
+    await this.#work;
+  }
+}

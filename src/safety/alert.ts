@@ -1,0 +1,75 @@
+// When a person is called, how urgently, and what is told: never the words of the session. [US-40]
+import type { SafetyLevel, SafetyMode, Urgency } from '../contract/types.ts';
+
+/** SAFETY.md 1.2, the column on escalation; a passive wish only when it comes again. */
+const urgencies: Readonly<Record<SafetyLevel, Urgency | null>> = {
+  none: null,
+  passive: null,
+  past_attempt: 'notice',
+  active: 'urgent',
+  plan: 'immediate',
+  other_harm: 'urgent',
+  abuse: 'urgent',
+  acute: 'urgent',
+  medical: 'immediate',
+};
+/** Two of the last five inputs. */
+const PASSIVE_AGAIN = 2;
+/** Rules that tell of a time, a place or means at hand. */
+const isAtHand = (code: string): boolean => /\b(?:now|plan|means|imminent|time)\b/.test(code);
+
+/** `lately`: the levels of the last five inputs, this one included. */
+export function urgencyOf(
+  level: SafetyLevel,
+  { lately, codes, isMinor }: { lately: readonly SafetyLevel[]; codes: readonly string[]; isMinor: boolean },
+): Urgency | null {
+  if (level === 'passive') {
+    return lately.filter((one) => one === 'passive').length >= PASSIVE_AGAIN ? 'notice' : null;
+  }
+  const mayBeNow = level === 'abuse' || level === 'other_harm';
+  if (mayBeNow && ((level === 'abuse' && isMinor) || codes.some(isAtHand))) return 'immediate';
+  return urgencies[level];
+}
+
+export interface AlertFacts {
+  alertId: string;
+  at: string;
+  /** The name of the session in the audit: it tells nothing about it. */
+  ref: string;
+  level: SafetyLevel;
+  mode: SafetyMode;
+  urgency: Urgency;
+  codes: readonly string[];
+  locale: string | null;
+  country: string | null;
+  language: string | null;
+  isMinor: boolean;
+  detector: { version: string; hash: string };
+  guard: { version: string; hash: string };
+  model: string;
+}
+
+export const requiresAck = (urgency: Urgency): boolean => urgency !== 'notice';
+
+/** What a receiver gets. */
+export function alertBody(facts: AlertFacts): string {
+  const { alertId, at, ref, level, mode, urgency, codes, locale, country, language, isMinor } = facts;
+  return JSON.stringify({
+    type: 'safety.alert',
+    id: alertId,
+    time: at,
+    session_ref: ref,
+    level,
+    mode,
+    urgency,
+    requires_ack: requiresAck(urgency),
+    reason_codes: codes,
+    locale,
+    country,
+    language,
+    minor: isMinor,
+    detector: facts.detector,
+    guard: facts.guard,
+    model: facts.model,
+  });
+}

@@ -1,0 +1,46 @@
+// The languages that are covered besides English. [US-07]
+import es from './content/languages/es.json' with { type: 'json' };
+import fr from './content/languages/fr.json' with { type: 'json' };
+import de from './content/languages/de.json' with { type: 'json' };
+import pt from './content/languages/pt.json' with { type: 'json' };
+import it from './content/languages/it.json' with { type: 'json' };
+import nl from './content/languages/nl.json' with { type: 'json' };
+import pl from './content/languages/pl.json' with { type: 'json' };
+import sv from './content/languages/sv.json' with { type: 'json' };
+import ar from './content/languages/ar.json' with { type: 'json' };
+import hi from './content/languages/hi.json' with { type: 'json' };
+import hiLatn from './content/languages/hi-Latn.json' with { type: 'json' };
+import zh from './content/languages/zh.json' with { type: 'json' };
+import ja from './content/languages/ja.json' with { type: 'json' };
+import ko from './content/languages/ko.json' with { type: 'json' };
+import ru from './content/languages/ru.json' with { type: 'json' };
+import uk from './content/languages/uk.json' with { type: 'json' };
+import tr from './content/languages/tr.json' with { type: 'json' };
+import id from './content/languages/id.json' with { type: 'json' };
+import vi from './content/languages/vi.json' with { type: 'json' };
+import { createTongues } from './tongues.ts';
+import type { TongueContent } from './tongues.ts';
+
+export const tongueContents: readonly TongueContent[] = [
+  es,
+  fr,
+  de,
+  pt,
+  it,
+  nl,
+  pl,
+  sv,
+  ar,
+  hi,
+  hiLatn,
+  zh,
+  ja,
+  ko,
+  ru,
+  uk,
+  tr,
+  id,
+  vi,
+];
+
+export const tongues = createTongues(tongueContents);
