@@ -285,16 +285,16 @@ export function isOtherAtRisk(hit: Hit, scene: Scene): boolean {
   return ownLife && rule.level !== 'none' && isPresentOther(scene.words, hit.start);
 }
 
-/** Whether the signs around a hit weigh enough together; each group counts once. */
-function isBorneOut(hit: Hit, scene: Scene, distress: boolean): boolean {
+/** Whether the signs around a hit weigh enough together. Each group counts once, and small ones alone are never enough. */
+function isBorneOut(hit: Hit, scene: Scene): boolean {
   const around = scene.signs.slice(Math.max(0, hit.start - SIGNS_REACH), hit.end + SIGNS_REACH).flat();
-  const weight = [...new Set(around)].reduce((sum, group) => sum + (signWeights.get(group) ?? 0), 0);
-  return weight + (distress || scene.sorrow ? 1 : 0) >= SIGNS_ENOUGH;
+  const weights = [...new Set(around)].map((group) => signWeights.get(group) ?? 0);
+  return weights.some((weight) => weight > 1) && weights.reduce((sum, weight) => sum + weight, 0) >= SIGNS_ENOUGH;
 }
 
 /** Whether what must have been said for a rule to count has been said. */
 function isDue(rule: Rule, hit: Hit, scene: Scene, distress: boolean): boolean {
-  if (rule.needsSigns) return isBorneOut(hit, scene, distress);
+  if (rule.needsSigns) return isBorneOut(hit, scene);
   return !rule.needsDistress || distress || (rule.sorrowIsEnough && scene.sorrow);
 }
 
