@@ -63,10 +63,8 @@ function warn(config: Config, log: pino.Logger): void {
   if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
     log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
   }
-  const { unverified, stale } = reviewOf(Date.now());
+  const { stale } = reviewOf(Date.now());
   if (stale > 0) log.warn({ stale }, 'places to get help were verified more than 180 days ago: check them');
-  if (unverified > 0)
-    log.warn({ unverified }, 'places to get help have never been verified: check those you need');
   if (PROTECTED_TITLE.test(config.GUIDE_NAME)) {
     log.warn(
       { name: config.GUIDE_NAME },
@@ -167,7 +165,8 @@ async function main(): Promise<void> {
   const url = await listen(app, config);
   warn(config, log);
   const model = readSpeaker(speakers);
-  log.info({ url, version: manifest.version, model }, 'listening');
+  const { unverified } = reviewOf(Date.now());
+  log.info({ url, version: manifest.version, model, unverifiedResources: unverified }, 'listening');
   if (!process.stdout.isTTY) return;
   const because = model.reason === undefined ? '' : ` (${model.reason})`;
   process.stderr.write(`\n  Stillpoint is at ${url}\n  ${model.name} answers${because}.\n\n`);

@@ -6,7 +6,7 @@ import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
 import { openEvents } from '../support/sse.ts';
 
-const long = words(30, 'long');
+const long = words(30, 'kiwi');
 const short = words(8, 'short');
 const replyTo = (messages: readonly { content: string }[]) =>
   messages.at(-1)?.content.includes('short') ? short : long;

@@ -166,9 +166,12 @@ export async function input(
   );
 }
 
-/** A reply of that many words, no two alike. */
-export const words = (count: number, stem = 'word'): string =>
-  `So ${Array.from({ length: count - 1 }, (_, i) => `${stem}${i}`).join(' ')}`;
+/** A number in letters: digits may stand for letters, and then the guard waits for the whole word. */
+const lettersOf = (n: number): string => [...String(n)].map((digit) => 'bcdfghjklm'[Number(digit)]).join('');
+
+/** A reply of that many words, no two alike, that the guard has no reason to hold back. */
+export const words = (count: number, stem = 'xylo'): string =>
+  `And ${Array.from({ length: count - 1 }, (_, i) => `${stem}${lettersOf(i)}`).join(' ')}`;
 
 /** The first words of a text, as the fake cuts pieces. */
 export const firstWords = (text: string, count: number): string => text.split(' ').slice(0, count).join(' ');
