@@ -21,6 +21,8 @@ import { Escalation } from './ops/escalation.ts';
 import { mountProbes, readHealth } from './ops/health.ts';
 import type { Webhook } from './ops/webhook.ts';
 import type { Retrieval } from './retrieval/retrieval.ts';
+import { reviewOf } from './safety/resources.ts';
+import { detector } from './safety/rules.ts';
 import { createGuard } from './safety/guard.ts';
 import type { Store } from './store/store.ts';
 import { askModel } from './chat/ask.ts';
@@ -195,7 +197,8 @@ class StillpointApp implements App {
       next();
     });
     mountRest(app, rest);
-    mountProbes(app, async () => !this.#draining.signal.aborted && (await store.healthy()), onlyThese);
+    const isReady = async () => !this.#draining.signal.aborted && (await store.healthy());
+    mountProbes(app, isReady, { detector: detector.hash, resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale' }, onlyThese);
     mountDocs(app, { openapi: openApi(version), asyncapi: asyncApi(version) });
     mountPage(app, webDirectory);
     app.use(notFound);

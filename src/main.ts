@@ -14,6 +14,7 @@ import { openWebhook } from './ops/webhook.ts';
 import type { Webhook } from './ops/webhook.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
+import { brokenTongues } from './safety/tongues-content.ts';
 import { openSqlite } from './store/sqlite.ts';
 
 /** After the drain time, what still hangs is left behind. */
@@ -62,6 +63,12 @@ function openReceiver(config: Config, resources: AsyncDisposableStack): Webhook 
 function warn(config: Config, log: pino.Logger): void {
   if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
     log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
+  }
+  if (brokenTongues.length > 0) {
+    log.error(
+      { languages: brokenTongues },
+      'lexicons cannot be read: risk in these languages is found by a few phrases only',
+    );
   }
   const { stale } = reviewOf(Date.now());
   if (stale > 0) log.warn({ stale }, 'places to get help were verified more than 180 days ago: check them');

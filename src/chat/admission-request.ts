@@ -76,7 +76,7 @@ function alertsOf({ decision, session, alertId, now, isSent, model }: Admitting)
 
 /** Every decision that is not the ordinary one, without a word of the session. [US-44] (SAFETY.md 1.8) */
 function factsOf({ decision, turnId, plan, session, alertId }: Admitting): AuditFact[] {
-  const { care, level, safety, help, disclosure, urgency, act, screening } = decision;
+  const { care, level, safety, help, disclosure, urgency, act, screening, template } = decision;
   const { ref, language } = care;
   const facts: AuditFact[] = [];
   const isOrdinary = level === 'none' && safety.mode === 'normal' && session.safety.mode === 'normal';
@@ -89,6 +89,7 @@ function factsOf({ decision, turnId, plan, session, alertId }: Admitting): Audit
         turn_id: turnId,
         mode: safety.mode,
         act: act.kind,
+        template,
         reason_codes: screening.reasonCodes,
         detector: `${detector.version} ${detector.hash}`,
         locale: session.locale,

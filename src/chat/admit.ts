@@ -1,16 +1,14 @@
 // From an input to a stored turn: screened first, decided by rules, admitted in one step.
 import { randomBytes } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
-import type { Admission, SafetyNotice } from '../contract/types.ts';
+import type { Admission } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
 import { readClientCare } from '../safety/care.ts';
-import { reply } from '../safety/reply.ts';
 import { isRisk } from '../safety/levels.ts';
-import { screen } from '../safety/screen.ts';
 import type {
   AdmitRequest,
   Admitted,
@@ -26,6 +24,7 @@ import type { Caller } from './access.ts';
 import { admitRequest } from './admission-request.ts';
 import { decide, isDegraded } from './decide.ts';
 import type { Decision } from './decide.ts';
+import { withHelp } from './help.ts';
 import type { Judge } from './judge.ts';
 import { freshSession, newborn } from './newborn.ts';
 import type { Slots, Ticket } from './slots.ts';
@@ -64,7 +63,7 @@ export interface Words {
 }
 
 /** A name for a session in the audit that tells nothing about it. */
-const newRef = (): string => randomBytes(12).toString('hex');
+export const newRef = (): string => randomBytes(12).toString('hex');
 
 export const draining = (): AppError => new AppError('DRAINING', { retryAfterMs: DRAIN_RETRY_MS });
 
@@ -135,8 +134,7 @@ export class Admissions {
       mustFit(words.userInput);
       return await this.#admit(words, fresh, caller);
     } catch (error) {
-      const help = reply(screen({ text: words.userInput, recent: [], mode: 'normal' }), fresh);
-      throw help ? withHelp(error, help) : error;
+      throw withHelp(error, words.userInput, fresh);
     }
   }
 
@@ -191,7 +189,8 @@ export class Admissions {
     if (isDraining() && !isRisk(level)) throw draining();
     const { isFixed, awaitsHuman } = plan.care;
     if (isFixed || awaitsHuman || !nextSpeaker(speakers).needsSlot) return null;
-    return slots.reserve(session.clientId ?? client);
+    // while the process rests nobody is sent away: such a turn waits a little for the model, and has its line without it
+    return slots.reserve(session.clientId ?? client, plan.care.safety.mode !== 'normal');
   }
 
   /** Asks the model, where there is something to ask; an input that is going to be refused is not waited for. */
@@ -233,21 +232,6 @@ export class Admissions {
     this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket);
     return toAdmission(session, { ...turn, position }, false);
   }
-}
-
-/** [P-1] The one exception: an input that shows risk is never refused without help. */
-function withHelp(error: unknown, safety: SafetyNotice): unknown {
-  if (!(error instanceof AppError)) return new AppError('INTERNAL', { safety, cause: error });
-  const { code, message, detail } = error;
-  const isOurs = code === 'STORE_UNAVAILABLE' || code === 'INTERNAL';
-  const retryAfterMs = error.retryAfterMs ?? (isOurs ? 1_000 : undefined);
-  return new AppError(code, {
-    safety,
-    message,
-    cause: error,
-    ...(detail && { detail }),
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-  });
 }
 
 function toAdmission(

@@ -1,10 +1,11 @@
 import type { Handlers, Health, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
 import type { SessionRecord, Store, TurnView } from '../store/store.ts';
+import { freshCare, inherit, readClientCare, writeCare } from '../safety/care.ts';
 import { readMemory } from '../therapy/memory.ts';
 import type { Caller } from './access.ts';
-import { mustSession } from './access.ts';
-import { Admissions, draining } from './admit.ts';
+import { clientOf, mustSession } from './access.ts';
+import { Admissions, draining, newRef } from './admit.ts';
 import type { AdmitParts } from './admit.ts';
 import { freshSession } from './newborn.ts';
 import { operatorHandlers } from './operator.ts';
@@ -57,7 +58,9 @@ function sessionHandlers(
   return {
     'session:create': async (input, caller) => {
       if (parts.isDraining()) throw draining();
-      const { created, session } = await createSession(store, now, input, caller);
+      const made = await createSession(store, now, input, caller);
+      const { created } = made;
+      const session = created ? await heldByClient(store, made.session) : made.session;
       const message = created
         ? 'The session is there and ready.'
         : 'The session was made before and is ready.';
@@ -181,6 +184,19 @@ async function createSession(
       });
     }
   }
+}
+
+/** A session of a client whose risk lies in another one begins in hold. (SAFETY.md 1.9) */
+async function heldByClient(store: Store, session: SessionRecord): Promise<SessionRecord> {
+  const client = clientOf(session);
+  const known = readClientCare(client === null ? null : await store.clientCare(session.tenant, client));
+  const care = inherit(freshCare(newRef()), known);
+  if (care.mode === 'normal') return session;
+  const safety = { level: care.level, mode: care.mode, guarded: false, reason_codes: [...care.codes] };
+  const change = { safety, care: writeCare(care) };
+  const { session_id: _, ...data } = toSession({ ...session, ...change });
+  await store.note(session, [{ event: 'session:updated', data }], change, { basis: session.version });
+  return (await store.session(session)) ?? session;
 }
 
 async function mustTurn(store: Store, session: SessionRecord, turnId: string): Promise<TurnView> {

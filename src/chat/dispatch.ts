@@ -5,6 +5,7 @@ import type { Failure, FaultDetail, Handlers, Input, OperationName, Output } fro
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Caller } from './access.ts';
+import { orHelp } from './help.ts';
 import { findExcess } from './shape.ts';
 
 type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
@@ -63,7 +64,8 @@ export function createDispatch(handlers: Handlers<Caller>, log: Log): Dispatch {
       const value = await handlers[name](parse(name, payload, origin), caller);
       tell('OK');
       return { ok: true, value };
-    } catch (error) {
+    } catch (caught) {
+      const error = name === 'session:input' ? orHelp(payload, caught) : caught;
       const failure = toFailure(error);
       tell(failure.code);
       if (failure.code === 'INTERNAL')

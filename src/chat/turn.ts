@@ -137,7 +137,8 @@ export class Turn {
       await this.#attempt(this.#choose(), AbortSignal.any([stop, patience]));
     } catch (error) {
       stop.throwIfAborted();
-      if (!(error instanceof ModelError) && !patience.aborted) throw error;
+      // also a fault of our own: the line needs nothing but the store
+      if (error instanceof Fenced) throw error;
       this.#ticket?.release();
       this.#ticket = null;
       this.#parts.log.warn({ turnId: this.lease.turnId, reason: String(error) }, 'the model did not help');

@@ -5,7 +5,7 @@ import { operation, route } from './operation.ts';
 
 export const Urgency = z.enum(['notice', 'urgent', 'immediate']);
 export const AlertStatus = z.enum(['open', 'acknowledged', 'taken_over', 'cleared']);
-export const AlertView = z
+const AlertView = z
   .object({
     alert_id: z.string(),
     session_id: m.SessionId,

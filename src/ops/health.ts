@@ -39,16 +39,17 @@ export async function readHealth({ store, speakers, retrieval }: HealthParts): P
   };
 }
 
-/** What an orchestrator asks: alive at all, and ready for more. */
+/** What an orchestrator asks: alive at all, and ready for more; with it, by which rules. [US-10] */
 export function mountProbes(
   app: Express,
   isReady: () => Promise<boolean>,
+  rules: object,
   others: (methods: string[]) => RequestHandler,
 ): void {
   app.get('/livez', (_req, res) => void res.json({ status: 'ok' }));
   app.get('/readyz', async (_req, res) => {
     const ready = await isReady();
-    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable' });
+    res.status(ready ? 200 : 503).json({ status: ready ? 'ok' : 'unavailable', ...rules });
   });
   for (const path of ['/livez', '/readyz']) app.all(path, others(['GET', 'HEAD']));
 }

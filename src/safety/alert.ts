@@ -15,19 +15,21 @@ const urgencies: Readonly<Record<SafetyLevel, Urgency | null>> = {
 };
 /** Two of the last five inputs. */
 const PASSIVE_AGAIN = 2;
-/** Rules that tell of a time, a place or means at hand. */
-const isAtHand = (code: string): boolean => /\b(?:now|plan|means|imminent|time)\b/.test(code);
+/** What tells that it is happening, or is about to, or that the means are there. */
+const AT_HAND =
+  /\b(?:right now|now|tonight|today|tomorrow|at the door|outside|locked|knife|gun|weapon|choking|strangling|loaded)\b/;
 
-/** `lately`: the levels of the last five inputs, this one included. */
+/** `lately`: the levels of the last five inputs, this one included; `plain`: this one, folded. */
 export function urgencyOf(
   level: SafetyLevel,
-  { lately, codes, isMinor }: { lately: readonly SafetyLevel[]; codes: readonly string[]; isMinor: boolean },
+  { lately, isMinor }: { lately: readonly SafetyLevel[]; isMinor: boolean },
+  plain: string,
 ): Urgency | null {
   if (level === 'passive') {
     return lately.filter((one) => one === 'passive').length >= PASSIVE_AGAIN ? 'notice' : null;
   }
   const mayBeNow = level === 'abuse' || level === 'other_harm';
-  if (mayBeNow && ((level === 'abuse' && isMinor) || codes.some(isAtHand))) return 'immediate';
+  if (mayBeNow && ((level === 'abuse' && isMinor) || AT_HAND.test(plain))) return 'immediate';
   return urgencies[level];
 }
 

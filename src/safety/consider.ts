@@ -23,6 +23,8 @@ export interface Considered {
   safety: SessionSafety;
   /** The fixed reply to a sign. */
   notice: SafetyNotice | null;
+  /** Which authored words are said: the language, the version and the part; null where none are. */
+  template: string | null;
   /** What is said instead of the guided process; null where that goes on. A fixed line is said as it is. */
   line: { text: string; isFixed: boolean } | null;
   /** What is said where neither the process nor anything else has a line. */
@@ -93,6 +95,13 @@ function shown(care: Care, { reasonCodes }: Screening, level: SafetyLevel): Sess
   return { level: isOfSign ? care.level : 'none', mode: care.mode, guarded: false, reason_codes };
 }
 
+/** The name of the authored words, for the audit. */
+function templateOf(act: Act, level: SafetyLevel, { language, version }: Replies): string | null {
+  if (act.kind === 'process') return null;
+  const part = act.kind === 'reply' ? `${act.isRepeat ? 'again' : 'first'}.${level}` : `later.${act.kind}`;
+  return `${language} ${version} ${part}`;
+}
+
 /** Never throws for any text: what fails inside the screening leans to the careful side there. */
 export function consider(input: Consideration): Considered {
   const { userInput, recent, session, now } = input;
@@ -126,11 +135,12 @@ export function consider(input: Consideration): Considered {
     care,
     safety: shown(care, screening, level),
     notice,
+    template: templateOf(act, level, replies),
     line: isForOther ? { text: helpForOthers(addressee), isFixed: true } : lineOf(act, replies),
     fallback: replies.later.listen[care.listened % replies.later.listen.length] ?? '',
     lead: leadOf(act, replies, asks),
     help: helpOf({ level, care, screening }, notice, addressee),
     disclosure,
-    urgency: levels[level].rank === 0 ? null : urgencyOf(level, care),
+    urgency: levels[level].rank === 0 ? null : urgencyOf(level, care, screening.plain),
   };
 }

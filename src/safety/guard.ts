@@ -141,6 +141,10 @@ function closingFor(text: string): string {
 
 class Stage implements Guard {
   readonly #reader: Reader;
+  /** Makes the second reader of words that begin a sentence anew within the one that is shown; null once that is settled. */
+  #startAgain: (() => Reader) | null;
+  #again: Reader | null = null;
+  #againFrom = 0;
   readonly #isWhole: boolean;
   #half = '';
   /** What is not released yet, and where in the text it begins. */
@@ -153,12 +157,13 @@ class Stage implements Guard {
   constructor({ mode, shown = '', canaries = [] }: GuardOptions) {
     this.#isWhole = mode !== 'normal';
     this.#reader = readerBehind(shown, this.#isWhole, canaries);
+    this.#startAgain = isWithinSentence(shown) ? () => new Reader(this.#isWhole, canaries) : null;
     this.#keptFrom = this.#reader.at;
     this.#tail = shown.slice(-HOLD_MAX);
   }
 
   get tripped(): Trip | undefined {
-    const { reason } = this.#reader;
+    const reason = this.#reader.reason ?? this.#again?.reason;
     return reason === undefined ? undefined : { reason };
   }
 
@@ -175,6 +180,7 @@ class Stage implements Guard {
     this.#read(this.#half);
     this.#half = '';
     if (this.tripped === undefined) this.#reader.end();
+    if (this.tripped === undefined) this.#again?.end();
     const text = this.#release(true);
     this.#isOver = true;
     return text;
@@ -184,9 +190,24 @@ class Stage implements Guard {
     const wellFormed = text.toWellFormed();
     this.#kept += wellFormed;
     for (const sign of wellFormed) {
+      if (this.#startAgain && sign.trim() !== '') this.#settle(sign, this.#startAgain);
       this.#reader.feed(sign);
+      this.#again?.feed(sign);
       if (this.tripped !== undefined) return;
     }
+  }
+
+  /** A speaker who goes on may say the beginning again: "You should" … "You should stop". What begins small goes on. */
+  #settle(sign: string, startAgain: () => Reader): void {
+    this.#startAgain = null;
+    if (/\p{Ll}/u.test(sign)) return;
+    this.#again = startAgain();
+    this.#againFrom = this.#reader.at;
+  }
+
+  get #cleared(): number {
+    const again = this.#again === null ? Infinity : this.#againFrom + this.#again.cleared;
+    return Math.min(this.#reader.cleared, again);
   }
 
   #release(hasEnded = false): string {
@@ -196,7 +217,7 @@ class Stage implements Guard {
       if (isTripped) this.#kept = '';
       return isTripped ? closingFor(this.#tail) : '';
     }
-    const length = Math.max(0, this.#reader.cleared - this.#keptFrom);
+    const length = Math.max(0, this.#cleared - this.#keptFrom);
     const text = this.#kept.slice(0, length);
     this.#kept = isTripped ? '' : this.#kept.slice(length);
     this.#keptFrom += length;
@@ -206,6 +227,9 @@ class Stage implements Guard {
     return text + closingFor(this.#tail);
   }
 }
+
+const isWithinSentence = (shown: string): boolean =>
+  /[^.!?\u2026\u3002\uff01\uff1f\s]["'\u201d\u2019)*_]*\s*$/u.test(shown.slice(-HOLD_MAX));
 
 /** A reader that has read the last sentence of what is shown. */
 function readerBehind(shown: string, strict: boolean, canaries: readonly string[]): Reader {

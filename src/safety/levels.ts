@@ -12,7 +12,7 @@ interface LevelRow {
   needs: readonly Need[];
 }
 
-export type Need = 'crisis' | 'emergency' | 'violence' | 'child' | 'poison';
+type Need = 'crisis' | 'emergency' | 'violence' | 'child' | 'poison';
 
 export const levels: Readonly<Record<SafetyLevel, LevelRow>> = {
   none: { rank: 0, mode: 'normal', risk: false, needs: ['crisis'] },

@@ -43,7 +43,7 @@ export interface Replies {
   phrases: Readonly<Record<keyof typeof en.phrases, string>>;
 }
 
-export type LaterLine =
+type LaterLine =
   'ask' | 'noted' | 'listen' | 'checkin' | 'offer' | 'declined' | 'waits' | 'resume' | 'unavailable';
 
 export const english: Replies = en;

@@ -16,7 +16,7 @@ export interface Addressee {
 
 type Phrases = Replies['phrases'];
 
-export function fill(template: string, slots: Readonly<Record<string, string>>): string {
+function fill(template: string, slots: Readonly<Record<string, string>>): string {
   return template.replace(/\{(\w+)\}/g, (slot, name: string) => slots[name] ?? slot);
 }
 

@@ -9,7 +9,7 @@ import type { Language } from './language.ts';
 import { levels, modeAfter, worse } from './levels.ts';
 import { frames, negators, speech } from './rules.ts';
 import { spotted } from './spotted.ts';
-import { tongues } from './tongues-content.ts';
+import { brokenTongues, tongues } from './tongues-content.ts';
 import { SEAM_MAX, tongueFindings } from './tongues.ts';
 import type { TongueFinding } from './tongues.ts';
 import { STOP, wordsOf } from './words.ts';
@@ -207,7 +207,7 @@ export function screenWith(given: Stages, input: ScreenInput): Screening {
   const language = attempt(() => given.languageOf(input.text) ?? null);
   const english = athome(given, input, text);
   const others = abroad(given, input, language ?? null);
-  const degraded = hasFailed(english, others) || language === undefined;
+  const degraded = hasFailed(english, others) || language === undefined || brokenTongues.length > 0;
   const own = bothOf(english.alone, others.alone);
   const found: Found[] = [
     ...own,

@@ -21,7 +21,7 @@ import vi from './content/languages/vi.json' with { type: 'json' };
 import { createTongues } from './tongues.ts';
 import type { TongueContent } from './tongues.ts';
 
-export const tongueContents: readonly TongueContent[] = [
+const written: readonly TongueContent[] = [
   es,
   fr,
   de,
@@ -43,4 +43,26 @@ export const tongueContents: readonly TongueContent[] = [
   vi,
 ];
 
-export const tongues = createTongues(tongueContents);
+function isSound(content: TongueContent): boolean {
+  try {
+    createTongues([content]);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function readAll(contents: readonly TongueContent[]) {
+  try {
+    return { contents, tongues: createTongues(contents) };
+  } catch {
+    const sound = contents.filter(isSound);
+    return { contents: sound, tongues: createTongues(sound) };
+  }
+}
+
+/** One that cannot be read is left out, and every screening says so: the others go on. [US-09] */
+export const { contents: tongueContents, tongues } = readAll(written);
+export const brokenTongues: readonly string[] = written
+  .filter((content) => !tongueContents.includes(content))
+  .map(({ language }) => language);

@@ -93,10 +93,12 @@ const migrations = [
   ALTER TABLE sessions ADD COLUMN care TEXT;
 
   CREATE TABLE clients (
-    key TEXT PRIMARY KEY,
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL,
     session INTEGER NOT NULL,
-    care TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
+    care TEXT NOT NULL,
+    UNIQUE (key, session)
+  ) STRICT;
   CREATE INDEX clients_of_session ON clients (session);
 
   CREATE TABLE alerts (

@@ -44,10 +44,10 @@ export class SqliteSessions {
       update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
       remember: db.prepare('UPDATE sessions SET memory = ? WHERE id = ?'),
       tend: db.prepare('UPDATE sessions SET care = ? WHERE id = ?'),
-      client: db.prepare('SELECT care FROM clients WHERE key = ?'),
+      client: db.prepare('SELECT care FROM clients WHERE key = ? ORDER BY id DESC LIMIT 1'),
       tendClient: db.prepare(
-        'INSERT INTO clients (key, session, care) VALUES (?, ?, ?) ' +
-          'ON CONFLICT DO UPDATE SET session = excluded.session, care = excluded.care',
+        // a row of each session, so that a deleted one takes only its own with it; the last written counts
+        'INSERT OR REPLACE INTO clients (key, session, care) VALUES (?, ?, ?)',
       ),
       ofKey: db.prepare(
         'SELECT sessions.* FROM create_keys JOIN sessions ON sessions.id = create_keys.session WHERE create_keys.key = ?',

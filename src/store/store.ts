@@ -167,7 +167,7 @@ export interface AdmitRequest {
   /** The session's safety from now on. */
   safety: SessionSafety;
   care: string;
-  /** What the safety rules remember of a client in all its sessions, from now on; forgotten with this session. Null changes nothing. */
+  /** What the safety rules remember of a client in all its sessions, from now on; what this session wrote is forgotten with it. Null changes nothing. */
   client: { client: string; care: string } | null;
   alerts: readonly NewAlert[];
   audit: readonly AuditFact[];

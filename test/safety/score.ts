@@ -61,7 +61,7 @@ type Screen = (input: ScreenInput) => Screening;
 const Z = 1.96;
 
 /** A share with its 95 % Wilson interval. */
-function share(count: number, of: number): Share {
+export function shareOf(count: number, of: number): Share {
   if (of === 0) return { count, of, low: 0, high: 1 };
   const p = count / of;
   const middle = p + (Z * Z) / (2 * of);
@@ -114,10 +114,10 @@ export function scoreOf(set: LineSet, screen: Screen): Score {
   const found = set.risk.length - missed.length;
   return {
     language: set.language,
-    recall: share(found, set.risk.length),
-    byLevel: new Map([...levels].map(([level, row]) => [level, share(row.found, row.of)])),
-    exact: share(found - wrong.length, found),
-    falseAlarms: share(alarms.length, set.calm.length),
+    recall: shareOf(found, set.risk.length),
+    byLevel: new Map([...levels].map(([level, row]) => [level, shareOf(row.found, row.of)])),
+    exact: shareOf(found - wrong.length, found),
+    falseAlarms: shareOf(alarms.length, set.calm.length),
     missed,
     wrong,
     alarms,
@@ -137,5 +137,5 @@ export function scoreOfTalks(talks: readonly Talk[], screen: Screen): TalkScore 
     if (got.join() !== levels.join())
       wrong.push(`${inputs.join(' / ')}: ${levels.join(' ')} -> ${got.join(' ')}`);
   }
-  return { right: share(talks.length - wrong.length, talks.length), wrong };
+  return { right: shareOf(talks.length - wrong.length, talks.length), wrong };
 }

@@ -11,7 +11,7 @@ import { Client } from './fold.ts';
 import type { FoldedTurn } from './fold.ts';
 import { pathOf, rest } from './rest.ts';
 import { ScriptedModel } from './scripted-model.ts';
-import type { Step } from './scripted-model.ts';
+import type { Run } from './scripted-model.ts';
 import { connect } from './socket-client.ts';
 import type { SocketClient } from './socket-client.ts';
 import { openEvents } from './sse.ts';
@@ -19,8 +19,8 @@ import type { EventReader } from './sse.ts';
 import { newFolder } from './store-folder.ts';
 import { WebhookReceiver } from './webhook-receiver.ts';
 
-/** What the model says in one turn, in its pieces. */
-export type Pieces = readonly Step[];
+/** What the model says in one turn. */
+export type Reply = Run;
 
 export interface WireOptions {
   /** Sessions that talk at the same time. */
@@ -56,13 +56,13 @@ export class WireRun implements AsyncDisposable {
   /** One speaks and follows, the other follows. */
   readonly sockets: readonly [SocketClient, SocketClient];
   readonly #talks = new Map<string, Talk>();
-  readonly #replies: Pieces[];
+  readonly #replies: Reply[];
   readonly #leave = new AbortController();
   readonly #resources: AsyncDisposableStack;
 
   constructor(
     parts: Pick<WireRun, 'app' | 'model' | 'directory' | 'receiver' | 'logged' | 'sockets'>,
-    replies: Pieces[],
+    replies: Reply[],
     resources: AsyncDisposableStack,
   ) {
     this.app = parts.app;
@@ -79,9 +79,12 @@ export class WireRun implements AsyncDisposable {
     await using stack = new AsyncDisposableStack();
     const directory = stack.use(await newFolder()).path;
     const receiver = stack.use(await WebhookReceiver.open());
-    const replies: Pieces[] = [];
+    const replies: Reply[] = [];
     const model = new ScriptedModel({
-      always: ({ messages }) => replies[Number(/\d+$/.exec(messages.at(-1)?.content ?? '')?.[0])] ?? [],
+      always: (request) => {
+        const reply = replies[Number(/\d+$/.exec(request.messages.at(-1)?.content ?? '')?.[0])] ?? [];
+        return typeof reply === 'function' ? reply(request) : reply;
+      },
     });
     const logged: string[] = [];
     const keep = (fields: object, message: string) =>
@@ -129,7 +132,8 @@ export class WireRun implements AsyncDisposable {
       const answer = await rest(this.app.url, line, { signal, ms: 60_000 }).catch(() => undefined);
       if (!answer) break;
       answers.push(answer.text);
-      cursor = String(answer.body['cursor'] ?? answer.headers['x-cursor'] ?? '');
+      const next = answer.body['cursor'] ?? answer.headers['x-cursor'];
+      cursor = typeof next === 'string' ? next : '';
     }
     return answers;
   }
@@ -138,7 +142,7 @@ export class WireRun implements AsyncDisposable {
    * Has the model say all of it, each reply in a turn of its own; the turns in the same order. A turn in which the model is not
    * asked, because a fixed line is due, is followed by another one.
    */
-  async say(replies: readonly Pieces[]): Promise<FoldedTurn[]> {
+  async say(replies: readonly Reply[]): Promise<FoldedTurn[]> {
     const first = this.#replies.push(...replies) - replies.length;
     const turns: FoldedTurn[] = [];
     let next = 0;

@@ -105,7 +105,7 @@ describe('the health', () => {
 describe('a probe', () => {
   async function serve(isReady: boolean) {
     const app = express();
-    mountProbes(app, async () => isReady, onlyThese);
+    mountProbes(app, async () => isReady, { detector: 'hash' }, onlyThese);
     const server = createServer(app).listen(0, '127.0.0.1');
     await once(server, 'listening');
     const address = server.address();

@@ -5,7 +5,7 @@ import { detector } from '../../../src/safety/rules.ts';
 import { screen, screenWith, stages } from '../../../src/safety/screen.ts';
 import { createTongues, tongueFindings } from '../../../src/safety/tongues.ts';
 import type { TongueContent } from '../../../src/safety/tongues.ts';
-import { tongueContents } from '../../../src/safety/tongues-content.ts';
+import { brokenTongues, tongueContents } from '../../../src/safety/tongues-content.ts';
 import { findTongues } from '../../../src/safety/tongue-match.ts';
 import { tokensOf, visible } from '../../../src/safety/tongue-words.ts';
 
@@ -350,4 +350,9 @@ describe('the cost', () => {
   test('a text of marks is cut before it is sorted', () => {
     expect(visible(`a${'\u0301\u0316'.repeat(4_000)}`).length).toBeLessThan(8);
   });
+});
+
+test('every lexicon can be read', () => {
+  expect(brokenTongues).toEqual([]);
+  expect(tongueContents).toHaveLength(19);
 });
