@@ -167,7 +167,8 @@ export async function input(
 }
 
 /** A number in letters: digits may stand for letters, and then the guard waits for the whole word. */
-const lettersOf = (n: number): string => [...String(n)].map((digit) => 'bcdfghjklm'[Number(digit)]).join('');
+const lettersOf = (n: number): string =>
+  String(n).replace(/\d/g, (digit) => 'bcdfghjklm'.charAt(Number(digit)));
 
 /** A reply of that many words, no two alike, that the guard has no reason to hold back. */
 export const words = (count: number, stem = 'xylo'): string =>
