@@ -43,8 +43,7 @@ export interface Replies {
   phrases: Readonly<Record<keyof typeof en.phrases, string>>;
 }
 
-type LaterLine =
-  'ask' | 'noted' | 'listen' | 'checkin' | 'offer' | 'declined' | 'waits' | 'resume' | 'unavailable';
+type LaterLine = 'ask' | 'noted' | 'listen' | 'checkin' | 'offer' | 'declined' | 'waits' | 'resume';
 
 export const english: Replies = en;
 
