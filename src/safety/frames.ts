@@ -255,13 +255,15 @@ function createPresence(words: readonly Word[]): (frame: Frame) => boolean {
 export function findFrames(words: readonly Word[], frames: Frames, negators: ReadonlySet<string>): Hit[] {
   const hits: Hit[] = [];
   const isPresent = createPresence(words);
+  const possible = new Map<string, readonly Frame[]>();
   for (const [start, word] of words.entries()) {
-    const candidates = frames.byWord.get(numberOf(word.text) === undefined ? word.text : '#') ?? [];
+    const head = numberOf(word.text) === undefined ? word.text : '#';
+    const candidates = possible.get(head) ?? frames.byWord.get(head)?.filter(isPresent) ?? [];
+    possible.set(head, candidates);
     const before = words[start - 1];
     const after = words[start + 1]?.text ?? STOP;
     for (const frame of candidates) {
       if (frame.second && !frame.second.has(after)) continue;
-      if (!isPresent(frame)) continue;
       if (frame.first && before !== undefined && before.text !== STOP) continue;
       const hit = fit(frame, words, start, negators);
       if (hit) hits.push(hit);

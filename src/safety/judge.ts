@@ -10,16 +10,17 @@ import {
   fiction,
   idioms,
   meant,
+  means,
   negators,
   others,
   reports,
   rules,
   signs,
-  signWeights,
+  signsById,
   sorrow,
   when,
 } from './rules.ts';
-import type { Rule } from './rules.ts';
+import type { Rule, Sign } from './rules.ts';
 import { STOP } from './words.ts';
 import type { Word } from './words.ts';
 
@@ -28,9 +29,13 @@ const REACH = 30;
 const BRIDGE_MAX = 10;
 /** Signs this far apart belong to one telling. */
 const SIGNS_REACH = 45;
+const SMALL_SIGNS_REACH = 15;
 /** What signs must weigh together. */
 const SIGNS_ENOUGH = 3;
+const SMALL_SIGNS_ENOUGH = 4;
 const FAR_YEAR_MIN = 1940;
+/** So far before a hit a verb tells that it is past. */
+const TOLD_REACH = 4;
 /** An attempt within this time counts as present risk (SAFETY.md 1.2). */
 const RECENT_MONTHS = 3;
 /** What is nearest to now weighs most. */
@@ -51,35 +56,58 @@ export interface Scene {
   fiction: boolean;
   /** Whether a loss or despair is told. */
   sorrow: boolean;
-  /** For every word, the groups of the signs that begin there. */
-  signs: readonly (readonly string[])[];
+  /** For every word, the signs that begin there. */
+  signs: readonly (readonly Sign[])[];
 }
 
 function textAt(words: readonly Word[], at: number): string {
   return words[at]?.text ?? '';
 }
 
-/** A year after "in", when it lies long back for certain. */
+/** A year that lies long back for certain, and no amount of something. */
 function isFarYear(words: readonly Word[], at: number): boolean {
-  const year = textAt(words, at - 1) === 'in' ? (numberOf(textAt(words, at)) ?? 0) : 0;
-  return year >= FAR_YEAR_MIN && year <= farYearMax;
+  const year = numberOf(textAt(words, at)) ?? 0;
+  return year >= FAR_YEAR_MIN && year <= farYearMax && !units.has(textAt(words, at + 1));
 }
 
 function monthsBack(count: string): string {
   return (numberOf(count) ?? 0) > RECENT_MONTHS ? 'far' : 'near';
 }
 
+const units: ReadonlySet<string> = new Set([
+  'mg',
+  'milligrams',
+  'calories',
+  'steps',
+  'quid',
+  'pounds',
+  'dollars',
+  'euros',
+  'rupees',
+  'people',
+  'words',
+  'feet',
+  'metres',
+  'meters',
+  'times',
+  'pills',
+  'tablets',
+]);
+
 const spans: ReadonlySet<string> = new Set(['ago', 'years', 'months', 'decades', 'year']);
 
-/** "Six years now" tells how long, not when. */
-function isSpan(hit: Hit, words: readonly Word[]): boolean {
-  return textAt(words, hit.start) === 'now' && spans.has(textAt(words, hit.start - 1));
+/** "Six years now" tells how long and "six years ago today" the day, not when; "at 23 40" is a time of day, no age. */
+function isNoTime(hit: Hit, words: readonly Word[]): boolean {
+  const text = textAt(words, hit.start);
+  if (text === 'at') return numberOf(textAt(words, hit.start + 2)) !== undefined;
+  const before = textAt(words, hit.start - 1);
+  return before === 'ago' ? hit.rule === 'now' : text === 'now' && spans.has(before);
 }
 
 function timesIn(words: readonly Word[]): (string | undefined)[] {
   const times: (string | undefined)[] = words.map((_, at) => (isFarYear(words, at) ? 'far' : undefined));
   for (const hit of findFrames(words, when, negators)) {
-    if (isSpan(hit, words)) continue;
+    if (isNoTime(hit, words)) continue;
     const time = hit.rule === 'months' ? monthsBack(textAt(words, hit.start)) : hit.rule;
     const before = times[hit.start];
     if (before === undefined || closeness.indexOf(time) > closeness.indexOf(before)) times[hit.start] = time;
@@ -88,12 +116,13 @@ function timesIn(words: readonly Word[]): (string | undefined)[] {
 }
 
 /** What is denied, part of an idiom or another's is no sign. */
-function signsIn(words: readonly Word[], idiom: readonly boolean[]): string[][] {
-  const found: string[][] = words.map(() => []);
+function signsIn(words: readonly Word[], idiom: readonly boolean[]): Sign[][] {
+  const found: Sign[][] = words.map(() => []);
   for (const hit of findFrames(words, signs, negators)) {
-    const against = (signWeights.get(hit.rule) ?? 0) < 0;
-    const counts = !idiom.slice(hit.start, hit.shortest + 1).includes(true);
-    if (against || (counts && standingOf(words, hit.start) === 'meant')) found[hit.start]?.push(hit.rule);
+    const sign = signsById.get(hit.rule);
+    if (sign === undefined) continue;
+    const stands = !idiom.slice(hit.start, hit.shortest + 1).includes(true);
+    if (sign.weight < 0 || (stands && standingOf(words, hit.start) === 'meant')) found[hit.start]?.push(sign);
   }
   return found;
 }
@@ -143,6 +172,11 @@ function governorOf(words: readonly Word[], start: number): number {
   return at;
 }
 
+/** "Dad's pistol" speaks of the pistol; opened, it reads "dad is pistol". */
+function isOwner(words: readonly Word[], at: number, start: number): boolean {
+  return at === start - 2 && textAt(words, at + 1) === 'is' && means.has(textAt(words, start));
+}
+
 /** Who means it, and whether: a denial, another person or the speaker stands there. */
 function standingOf(words: readonly Word[], start: number): Standing {
   const at = governorOf(words, start);
@@ -150,7 +184,7 @@ function standingOf(words: readonly Word[], start: number): Standing {
   if (negators.has(text)) {
     return meant.has(textAt(words, at - 1)) || textAt(words, at - 3) === 'why' ? 'meant' : 'denied';
   }
-  if (text !== 'i') return others.has(text) ? 'foreign' : 'meant';
+  if (text !== 'i') return others.has(text) && !isOwner(words, at, start) ? 'foreign' : 'meant';
   if (isReported(words, at)) return 'foreign';
   return isDoubted(words, at) ? 'doubted' : 'meant';
 }
@@ -207,6 +241,7 @@ const pastForms: ReadonlySet<string> = new Set([
   'felt',
   'thought',
   'tried',
+  'trying',
   'did',
   'attempted',
   'killed',
@@ -221,15 +256,47 @@ const pastForms: ReadonlySet<string> = new Set([
   'wrote',
 ]);
 
+/** How many words lie between a hit and the word at a place. */
+function distance(hit: Hit, at: number): number {
+  return Math.max(0, hit.start - at, at - hit.end);
+}
+
+/** "And again last week" brings back what lay far. */
+function isAgain(words: readonly Word[], at: number): boolean {
+  return words.slice(Math.max(0, at - 2), at + 4).some((word) => word.text === 'again');
+}
+
+/** Whether the time at a place is closer to a hit than another, which stands at `than`. */
+function isCloser(hit: Hit, { words, time }: Scene, at: number, than: number): boolean {
+  const [here, there] = [time[at], time[than]];
+  // "Eight years ago I did, now I am fine": what comes first dates it, the rest tells what is since then.
+  if (there === 'far' && here !== 'far' && than < hit.start && at > hit.end) return isAgain(words, at);
+  const away = here !== 'far' && isAgain(words, at) ? 0 : distance(hit, at);
+  const before = there !== 'far' && isAgain(words, than) ? 0 : distance(hit, than);
+  return away < before || (away === before && here !== 'far');
+}
+
+/** When a hit took place: the time that is named nearest to it. "I tried at 16, I am 50 now" lies far. */
+function timeOf(hit: Hit, scene: Scene): string | undefined {
+  const { time } = scene;
+  let nearest: number | undefined;
+  for (let at = Math.max(0, hit.start - REACH); at < Math.min(time.length, hit.end + REACH); at += 1) {
+    if (time[at] === undefined) continue;
+    if (nearest === undefined || isCloser(hit, scene, at, nearest)) nearest = at;
+  }
+  return nearest === undefined ? undefined : time[nearest];
+}
+
 /** The level in the light of the time that is named near it. */
 function dated(rule: Rule, hit: Hit, scene: Scene): SafetyLevel {
-  const from = Math.max(0, hit.start - REACH);
-  const times = scene.time.slice(from, hit.end + REACH);
-  if (times.includes('now') && rule.near) return rule.near;
-  if (!times.includes('far') || times.includes('near')) return rule.level;
+  const time = timeOf(hit, scene);
+  if (time === 'now' && rule.near) return rule.near;
+  if (time !== 'far') return rule.level;
   if (rule.far) return rule.far;
   if (rule.who === 'any') return rule.level === 'medical' ? 'none' : rule.level;
-  const verbs = scene.words.slice(Math.max(0, governorOf(scene.words, hit.start)), hit.start + 1);
+  const told = rule.needsSigns ? REACH : TOLD_REACH;
+  const from = Math.min(governorOf(scene.words, hit.start), hit.start - told);
+  const verbs = scene.words.slice(Math.max(0, from), hit.start + 1);
   if (!verbs.some((word) => pastForms.has(word.text))) return rule.level;
   return rule.level === 'plan' ? 'past_attempt' : 'none';
 }
@@ -285,11 +352,24 @@ export function isOtherAtRisk(hit: Hit, scene: Scene): boolean {
   return ownLife && rule.level !== 'none' && isPresentOther(scene.words, hit.start);
 }
 
-/** Whether the signs around a hit weigh enough together. Each group counts once, and small ones alone are never enough. */
-function isBorneOut(hit: Hit, scene: Scene): boolean {
-  const around = scene.signs.slice(Math.max(0, hit.start - SIGNS_REACH), hit.end + SIGNS_REACH).flat();
-  const weights = [...new Set(around)].map((group) => signWeights.get(group) ?? 0);
-  return weights.some((weight) => weight > 1) && weights.reduce((sum, weight) => sum + weight, 0) >= SIGNS_ENOUGH;
+/** Small signs count only near by, in the same input: in a long story there is always a day of the week. */
+function isSmallSignOf(hit: Hit, words: readonly Word[], at: number): boolean {
+  return words[at]?.source === words[hit.end]?.source && distance(hit, at) <= SMALL_SIGNS_REACH;
+}
+
+/** Whether the signs around a hit weigh enough together. Each kind counts once, and of small ones alone it takes more. */
+function isBorneOut(hit: Hit, { words, signs: all }: Scene): boolean {
+  const kinds = new Map<string, number>();
+  const last = Math.min(all.length, hit.end + SIGNS_REACH);
+  for (let at = Math.max(0, hit.start - SIGNS_REACH); at < last; at += 1) {
+    for (const { kind, weight } of all[at] ?? []) {
+      if (weight === 1 && !isSmallSignOf(hit, words, at)) continue;
+      kinds.set(kind, Math.max(weight, kinds.get(kind) ?? weight));
+    }
+  }
+  const weights = [...kinds.values()];
+  const enough = weights.some((weight) => weight > 1) ? SIGNS_ENOUGH : SMALL_SIGNS_ENOUGH;
+  return weights.reduce((sum, weight) => sum + weight, 0) >= enough;
 }
 
 /** Whether what must have been said for a rule to count has been said. */

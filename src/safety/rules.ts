@@ -69,16 +69,12 @@ const files: readonly { rules: readonly RuleRow[]; classes: Readonly<Record<stri
   [active, plan, passive, medical, harm, calm];
 /**
  * Things that are harmless one by one and a plan together: "the pills are on my bed", "mum goes out at eight", "then it is over". Each
- * group of them has a weight; what speaks of everyday matters weighs against them.
+ * has a weight; what speaks of everyday matters weighs against them. A rule that needs signs begins at any of them.
  */
-const signRule: RuleRow = {
-  id: 'plan.signs',
-  level: 'plan',
-  needs: 'signs',
-  far: 'past_attempt',
-  say: plan.signs.filter(({ weight }) => weight > 0).flatMap(({ say }) => say),
-};
-const rows = [...files.flatMap((file) => file.rules), signRule];
+const signSay = plan.signs.filter(({ weight }) => weight > 0).flatMap(({ say }) => say);
+const rows = files
+  .flatMap((file) => file.rules)
+  .map((row) => (row.needs === 'signs' ? { ...row, say: signSay } : row));
 const classes = Object.fromEntries([content, ...files].flatMap((file) => Object.entries(file.classes)));
 
 export const negators: ReadonlySet<string> = new Set(content.negators);
@@ -90,10 +86,24 @@ export const frames = readFrames(rows, lexicon);
 export const idioms = once('idiom', calm.idioms);
 /** What tells of a loss or of despair without being a risk by itself. */
 export const sorrow = once('sorrow', content.sorrow);
-/** The groups of signs, by their ids, and what each weighs. */
+/** Things to die by. */
+export const means: ReadonlySet<string> = new Set([
+  ...plan.classes.pl_pill,
+  ...plan.classes.pl_cord,
+  ...plan.classes.pl_gun,
+  ...plan.classes.pl_blade,
+  ...plan.classes.pl_poison,
+]);
+
+export interface Sign {
+  /** Of several signs of one kind the heaviest counts. */
+  kind: string;
+  weight: number;
+}
+
 export const signs = readFrames(plan.signs, lexicon);
-export const signWeights: ReadonlyMap<string, number> = new Map(
-  plan.signs.map(({ id, weight }) => [id, weight]),
+export const signsById: ReadonlyMap<string, Sign> = new Map(
+  plan.signs.map(({ id, weight }) => [id, { kind: id.split('.')[0] ?? id, weight }]),
 );
 export const when = readFrames(
   [

@@ -320,3 +320,81 @@ const lines = [
 test.each(lines.map((line) => [line]))('leaves alone: %s', (text) => {
   expect(screen({ text, recent: [], mode: 'normal' })).toMatchObject({ level: 'none', phrases: [] });
 });
+
+// Groups of figures and of the plain lines that stand next to them: both must be told apart.
+const pairs: readonly { family: string; calm: readonly string[]; risk: readonly string[] }[] = [
+  {
+    family: 'a relationship ends, a life ends',
+    calm: [
+      "I've decided to end it with Priya, we want different things",
+      'I ended it, three years of dating, enough',
+    ],
+    risk: ["I've decided to end it with pills this weekend", 'since Priya left I just want to end it'],
+  },
+  {
+    family: 'work wears one out, exams drive one to it',
+    calm: ["I'm killing myself over this report", "I'm killing myself trying to finish the thesis"],
+    risk: [
+      'I keep thinking of killing myself over my exams',
+      'failed my essay again and I want to kill myself',
+    ],
+  },
+  {
+    family: 'tired of a place, tired of life',
+    calm: ["I'm tired of living in this flat", 'sick of life in the city'],
+    risk: ["I'm tired of living in this world", 'I am so tired of living in pain', 'sick of life in general'],
+  },
+  {
+    family: "somebody's death long ago, somebody's danger now",
+    calm: [
+      'my cousin overdosed when we were in college, I still think of him',
+      'my son swallowed a coin when he was two',
+    ],
+    risk: ['my friend just overdosed, she is not waking up', 'my son swallowed bleach just now'],
+  },
+  {
+    family: 'hands hurt by accident, hands hurt on purpose',
+    calm: [
+      'I cut myself on a knife while cooking',
+      'burned myself on the oven again',
+      'cut my hair myself and regret it',
+    ],
+    risk: [
+      'I cut myself with the kitchen knife on purpose',
+      'I cut my wrists in the kitchen',
+      'I want to cut so badly',
+    ],
+  },
+  {
+    family: 'a threat over trifles, a threat',
+    calm: [
+      "swear I'll strangle him if he leaves one more wet towel on the bed",
+      'going to shoot my brother at paintball on Sunday',
+    ],
+    risk: ["I'd strangle him tonight, I mean it", 'this is not a game, I will kill him tonight'],
+  },
+  {
+    family: 'asked and denied, asked and admitted',
+    calm: ["she asked me if I wanted to hurt myself and I said no because I don't"],
+    risk: [
+      'she asked if I was suicidal and I said yes',
+      'the nurse asked if I was suicidal and I said no but I lied',
+    ],
+  },
+  {
+    family: 'a sleep until noon, a sleep without end',
+    calm: ["I hope I don't wake up before ten tomorrow", "I'd sleep forever, it's Sunday lol"],
+    risk: ["I hope I don't wake up at all", 'I want to sleep forever and never wake up'],
+  },
+];
+
+const linesOf = (side: 'calm' | 'risk') =>
+  pairs.flatMap(({ family, ...lines }) => lines[side].map((text) => [family, text] as const));
+
+test.each(linesOf('calm'))('%s: leaves alone "%s"', (_family, text) => {
+  expect(screen({ text, recent: [], mode: 'normal' }).level).toBe('none');
+});
+
+test.each(linesOf('risk'))('%s: hears "%s"', (_family, text) => {
+  expect(screen({ text, recent: [], mode: 'normal' }).level).not.toBe('none');
+});
