@@ -198,7 +198,12 @@ class StillpointApp implements App {
     });
     mountRest(app, rest);
     const isReady = async () => !this.#draining.signal.aborted && (await store.healthy());
-    mountProbes(app, isReady, { detector: detector.hash, resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale' }, onlyThese);
+    mountProbes(
+      app,
+      isReady,
+      { detector: detector.hash, resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale' },
+      onlyThese,
+    );
     mountDocs(app, { openapi: openApi(version), asyncapi: asyncApi(version) });
     mountPage(app, webDirectory);
     app.use(notFound);
