@@ -25,17 +25,18 @@ describe('a reply', () => {
     const returned: Promise<void>[] = [];
 
     for (let k = 1; k <= 200; k++) {
-      await steady.until(() => steady.seq === k, `entry ${k}`);
+      // the input and the disclosure lie before the words
+      await steady.until(() => steady.seq === k + 1, `entry ${k + 1}`);
       const client = steady.copy();
       const proxy = stack.use(await startTcpProxy({ target: scene.server.port }));
       const socket = stack.use(await connect(proxy.url));
       await socket.follow('boundaries', client);
       scene.fake.release('piece', k - 1);
-      await client.until(() => client.seq === k + 1, `entry ${k + 1}`);
+      await client.until(() => client.seq === k + 2, `entry ${k + 2}`);
       proxy.reset();
       // it comes back while the next words are appended
       returned.push(
-        followUntil('websocket', proxy.url, client, () => client.seq >= Math.min(k + 4, 202), 60_000),
+        followUntil('websocket', proxy.url, client, () => client.seq >= Math.min(k + 5, 203), 60_000),
       );
       cut.push(client);
     }
@@ -43,7 +44,7 @@ describe('a reply', () => {
     const { text } = await steady.ended(admission.turn_id);
     await Promise.all(returned);
     await Promise.all(
-      cut.map((client) => followUntil('websocket', scene.url, client, () => client.seq === 202)),
+      cut.map((client) => followUntil('websocket', scene.url, client, () => client.seq === 203)),
     );
 
     expect(text).toBe(reply);
