@@ -76,6 +76,8 @@ export const DEGRADED = 'detector:degraded';
 export const LANGUAGE_UNKNOWN = 'language:unknown';
 /** The reason code of an input that tells of somebody else's risk: no level, but help to look after that person. [US-06] */
 export const OTHER_AT_RISK = 'other:at_risk';
+/** The rule of things that are a plan only together. */
+const SIGNS = 'plan.signs';
 /** A word or two may complete what was said before ("tonight"); a longer input speaks for itself. */
 const COMPLETION_MAX = 5;
 
@@ -174,7 +176,10 @@ function abroad(
 }
 
 /** The findings of the English rules, in the input itself and in the window; undefined where a stage has failed. */
-function athome(given: Stages, input: ScreenInput, text: string | undefined) {
+function athome(given: Stages, input: ScreenInput, text: string | undefined, language: Language | null) {
+  // small signs add up only in a text that is English: "die" and "mon" are words of other languages too
+  const isEnglish = language === null || language.code === 'en';
+  const counts = ({ code }: Found): boolean => isEnglish || code !== SIGNS;
   const distressed = input.mode !== 'normal';
   const window = attempt(() => {
     const recent = input.recent.slice(-2).map((before) => given.fold(before, SEAM_MAX));
@@ -184,8 +189,8 @@ function athome(given: Stages, input: ScreenInput, text: string | undefined) {
   const upset = distressed || window === undefined || window?.distress === true;
   const alone = text === undefined ? undefined : attempt(() => read(given, [text], upset));
   return {
-    alone: alone && foundIn(alone),
-    window: window === null ? [] : window && foundIn(window),
+    alone: alone && foundIn(alone).filter(counts),
+    window: window === null ? [] : window && foundIn(window).filter(counts),
     otherAtRisk: alone?.otherAtRisk === true,
   };
 }
@@ -205,7 +210,7 @@ const isUnknown = (language: Language | null | undefined): boolean => language?.
 export function screenWith(given: Stages, input: ScreenInput): Screening {
   const text = attempt(() => given.fold(input.text));
   const language = attempt(() => given.languageOf(input.text) ?? null);
-  const english = athome(given, input, text);
+  const english = athome(given, input, text, language ?? null);
   const others = abroad(given, input, language ?? null);
   const degraded = hasFailed(english, others) || language === undefined || brokenTongues.length > 0;
   const own = bothOf(english.alone, others.alone);
