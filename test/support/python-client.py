@@ -37,7 +37,16 @@ def in_order(first):
 
 
 result = {}
-for name in ("turn:started", "therapist:token", "therapist:reset", "therapist:done", "therapist:error"):
+for name in (
+    "turn:started",
+    "disclosure",
+    "safety:resources",
+    "session:updated",
+    "therapist:token",
+    "therapist:reset",
+    "therapist:done",
+    "therapist:error",
+):
     client.on(name, collect(name))
 
 client.connect(url, transports=transports or None, wait_timeout=10)
