@@ -1,6 +1,6 @@
 // What an admission writes: the turn and, in the same step, all that its decision means for others.
 import { alertBody, requiresAck } from '../safety/alert.ts';
-import { clientCareOf } from '../safety/care.ts';
+import { writeClientCare } from '../safety/care.ts';
 import { guardRules } from '../safety/guard-version.ts';
 import type { Trip } from '../safety/guard.ts';
 import { isRisk } from '../safety/levels.ts';
@@ -10,7 +10,7 @@ import type { AdmitRequest, NewEntry, NewSession, SessionRecord, TurnPlan } from
 import type { Words } from './admit.ts';
 import { storedCare } from './decide.ts';
 import type { Decision } from './decide.ts';
-import { toSession, toTime } from './wire.ts';
+import { sessionUpdated, toTime } from './wire.ts';
 
 export interface Admitting {
   words: Words;
@@ -45,10 +45,7 @@ function firstEntries({ turnId, words, plan, session, decision }: Admitting): Ne
     entries.push({ event: 'disclosure', data: { text, prominence: 'high', kind } });
   }
   if (help) entries.push({ event: 'safety:resources', data: { turn_id: turnId, ...help } });
-  if (session.safety.mode !== safety.mode) {
-    const { session_id: _, ...data } = toSession({ ...session, safety });
-    entries.push({ event: 'session:updated', data });
-  }
+  if (session.safety.mode !== safety.mode) entries.push(sessionUpdated({ ...session, safety }));
   return entries;
 }
 
@@ -126,7 +123,7 @@ export function admitRequest(admitting: Admitting): AdmitRequest {
     plan,
     safety: decision.safety,
     care: storedCare(decision),
-    client: client === null ? null : { client, care: JSON.stringify(clientCareOf(decision.care)) },
+    client: client === null ? null : { client, care: writeClientCare(decision.care) },
     entries: firstEntries(admitting),
     alerts: alertsOf(admitting),
     audit: factsOf(admitting),

@@ -12,7 +12,7 @@ import { operatorHandlers } from './operator.ts';
 import { join, PAGE, poll } from './reading.ts';
 import type { ReadingParts } from './reading.ts';
 import { safetyPage } from './safety-page.ts';
-import { toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
+import { sessionUpdated, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
 
 export interface ChatParts extends AdmitParts, ReadingParts {
   /** What people behind the server hand in; null: there are no routes for them. */
@@ -189,13 +189,13 @@ async function createSession(
 /** A session of a client whose risk lies in another one begins in hold. (SAFETY.md 1.9) */
 async function heldByClient(store: Store, session: SessionRecord): Promise<SessionRecord> {
   const client = clientOf(session);
-  const known = readClientCare(client === null ? null : await store.clientCare(session.tenant, client));
+  if (client === null) return session;
+  const known = readClientCare(await store.clientCare(session.tenant, client));
   const care = inherit(freshCare(newRef()), known);
   if (care.mode === 'normal') return session;
   const safety = { level: care.level, mode: care.mode, guarded: false, reason_codes: [...care.codes] };
   const change = { safety, care: writeCare(care) };
-  const { session_id: _, ...data } = toSession({ ...session, ...change });
-  await store.note(session, [{ event: 'session:updated', data }], change, { basis: session.version });
+  await store.note(session, [sessionUpdated({ ...session, ...change })], change, { basis: session.version });
   return (await store.session(session)) ?? session;
 }
 

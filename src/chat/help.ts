@@ -22,9 +22,9 @@ export function withHelp(error: unknown, words: string, addressee: Addressee): u
   });
 }
 
-/** The same for a payload that was refused before it was read. */
+/** The same for a payload that was refused before it was read; what is refused later has its help already. */
 export function orHelp(payload: unknown, error: unknown): unknown {
-  if (error instanceof AppError && error.safety) return error;
+  if (!(error instanceof AppError && error.code === 'VALIDATION_FAILED')) return error;
   if (typeof payload !== 'object' || payload === null || !('user_input' in payload)) return error;
   const { user_input: words } = payload;
   if (typeof words !== 'string') return error;

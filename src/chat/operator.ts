@@ -2,7 +2,7 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { AlertStatus, Handlers, Input, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
-import { clientCareOf, cleared, readCare, writeCare } from '../safety/care.ts';
+import { cleared, readCare, writeCare, writeClientCare } from '../safety/care.ts';
 import type { AlertRecord, AuditFact } from '../store/escalation.ts';
 import type { NewEntry, SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { clientOf } from './access.ts';
@@ -10,7 +10,7 @@ import type { Caller } from './access.ts';
 import { poll, takeSnapshot } from './reading.ts';
 import type { ReadingParts } from './reading.ts';
 import type { Turns } from './turns.ts';
-import { toCursor, toSession, toTime } from './wire.ts';
+import { sessionUpdated, toCursor, toTime } from './wire.ts';
 
 interface OperatorParts extends ReadingParts {
   turns: Turns;
@@ -92,8 +92,7 @@ async function change(
     const found = await mustAlert(store, alertId);
     const { session } = found;
     const next = decided(found);
-    const { session_id: _, ...data } = toSession({ ...session, ...next.session });
-    const entries: NewEntry[] = next.session ? [{ event: 'session:updated', data }] : [];
+    const entries = next.session ? [sessionUpdated({ ...session, ...next.session })] : [];
     const care = next.session?.care;
     const client = clientOf(session);
     const noted = await store.note(session, entries, next.session ?? {}, {
@@ -102,7 +101,7 @@ async function change(
       audit: [factOf(found, kind, actor)],
       ...(care &&
         client !== null && {
-          client: { client, care: JSON.stringify(clientCareOf(readCare(care, '', session.safety))) },
+          client: { client, care: writeClientCare(readCare(care, '', session.safety)) },
         }),
     });
     if (noted !== 'stale') return toAlert((await mustAlert(store, alertId)).alert);

@@ -26,7 +26,7 @@ import { Speech } from './speech.ts';
 import type { Shape, Spoken } from './speech.ts';
 import { Patience } from './patience.ts';
 import type { Slots, Ticket } from './slots.ts';
-import { toSession, toTime } from './wire.ts';
+import { sessionUpdated, toTime } from './wire.ts';
 
 interface Asked {
   messages: ModelMessage[];
@@ -374,8 +374,7 @@ export class Turn {
   #completed(): NewEntry {
     const turnCount = this.#session.turnCount + 1;
     const session = { ...this.#session, turnCount, progress: this.#record.plan.progress };
-    const { session_id: _, ...data } = toSession({ ...session, status: 'completed' });
-    return { event: 'session:updated', data };
+    return sessionUpdated({ ...session, status: 'completed' });
   }
 
   /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */

@@ -3,6 +3,7 @@ import type { Session, Turn, TherapistResponse } from '../contract/types.ts';
 import type {
   ListedSession,
   LogRecord,
+  NewEntry,
   SessionLife,
   SessionRecord,
   SessionRef,
@@ -43,6 +44,12 @@ export function toSession(record: SessionRecord): Session {
     human: record.human && { name: record.human.name, until: toTime(record.human.untilAt) },
     cursor: toCursor(record, record.lastSeq),
   };
+}
+
+/** The entry that tells how a session is from now on. */
+export function sessionUpdated(record: SessionRecord): NewEntry {
+  const { session_id: _, ...data } = toSession(record);
+  return { event: 'session:updated', data };
 }
 
 /** A session as lists show it. */

@@ -265,6 +265,8 @@ export const cleared = (care: Care): Care =>
     ? care
     : { ...care, mode: 'support', offer: 'due', asked: null, calm: 0, noes: NOES_MIN };
 
+export const writeClientCare = (care: Care): string => JSON.stringify(clientCareOf(care));
+
 export const writeCare = (care: Care): string => JSON.stringify(care);
 
 type Known = Pick<Care, 'mode' | 'level'>;

@@ -1,4 +1,5 @@
 // The guard's rules as the matcher wants them, read once from content/. [US-10]
+import { apart } from './apart.ts';
 import english from './content/guard.en.json' with { type: 'json' };
 import more from './content/guard.more.json' with { type: 'json' };
 import { fold } from './fold.ts';
@@ -233,21 +234,9 @@ export function amountOf(word: string): number | undefined {
 }
 
 /** The known words that letters standing alone spell out, if nothing is left over. */
-export function spelledOut(run: string): readonly string[] | undefined {
-  const from: (number | undefined)[] = [0];
-  for (let end = 1; end <= run.length; end += 1) {
-    for (let start = Math.max(0, end - longest); start < end; start += 1) {
-      if (from[start] === undefined || from[end] !== undefined) continue;
-      const word = run.slice(start, end);
-      if (tree.vocabulary.has(word) && (word.length > 1 || word === 'i' || word === 'a')) from[end] = start;
-    }
-  }
-  const words: string[] = [];
-  for (let end = run.length; end > 0;) {
-    const start = from[end];
-    if (start === undefined) return undefined;
-    words.unshift(run.slice(start, end));
-    end = start;
-  }
-  return words;
-}
+export const spelledOut = (run: string): readonly string[] | undefined =>
+  apart(
+    run,
+    longest,
+    (word) => tree.vocabulary.has(word) && (word.length > 1 || word === 'i' || word === 'a'),
+  );

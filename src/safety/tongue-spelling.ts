@@ -1,4 +1,5 @@
 // Undoes what hides a word from the lexicons: letters repeated, letters apart, words together, digits and signs for letters. [US-03]
+import { apart } from './apart.ts';
 import { NUMBER } from './tongue-phrases.ts';
 import { END, isSign } from './tongue-words.ts';
 import type { Token } from './tongue-words.ts';
@@ -74,30 +75,17 @@ function plainer(word: string, vocabulary: Vocabulary): string | undefined {
 }
 
 /** Known words written together, when nothing is left over. */
-function apart(word: string, { words }: Vocabulary): string[] | undefined {
-  const from: (number | undefined)[] = [0];
+function knownApart(word: string, { words }: Vocabulary): string[] | undefined {
   const isPiece = (piece: string): boolean =>
-    words.has(piece) && (piece.length >= PIECE_MIN || shortPieces.has(piece));
-  for (let end = 2; end <= word.length; end += 1) {
-    for (let start = Math.max(0, end - PIECE_MAX); start <= end - 2; start += 1) {
-      if (from[start] === undefined || !isPiece(word.slice(start, end))) continue;
-      from[end] = start;
-      break;
-    }
-  }
-  const pieces: string[] = [];
-  for (let end = word.length; end > 0;) {
-    const start = from[end];
-    if (start === undefined) return undefined;
-    pieces.unshift(word.slice(start, end));
-    end = start;
-  }
-  return pieces;
+    piece.length > 1 && words.has(piece) && (piece.length >= PIECE_MIN || shortPieces.has(piece));
+  return apart(word, PIECE_MAX, isPiece);
 }
 
 function isSpelled(text: string, vocabulary: Vocabulary): boolean {
   if (isKnown(text, vocabulary) || plainer(text, vocabulary) !== undefined) return true;
-  return text.length >= TOGETHER_MIN && text.length <= TOGETHER_MAX && apart(text, vocabulary) !== undefined;
+  return (
+    text.length >= TOGETHER_MIN && text.length <= TOGETHER_MAX && knownApart(text, vocabulary) !== undefined
+  );
 }
 
 /** Letters that stand alone are one word, or some, when these are known. */
@@ -146,7 +134,7 @@ export function undisguised(row: readonly Token[], vocabulary: Vocabulary): Toke
     if (word !== undefined) return [word];
     if (text.length < TOGETHER_MIN || text.length > TOGETHER_MAX || tries >= TRIES_MAX) return undefined;
     tries += 1;
-    return apart(text, vocabulary);
+    return knownApart(text, vocabulary);
   };
   return joinLetters(row, vocabulary).flatMap((token) => {
     if (!token.opens || token.text === END || isSign(token.text)) return [token];

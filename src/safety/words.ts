@@ -1,4 +1,6 @@
 // Cuts a folded text into the words the rules speak of: contractions opened, disguises undone, fillers left out.
+import { apart } from './apart.ts';
+
 export interface Word {
   text: string;
   /** Which of the inputs it came from. */
@@ -92,24 +94,11 @@ function withoutStars(piece: string, speech: Speech): string | undefined {
 }
 
 /** Known words written together ("killmyself"), if a key word is among them and nothing is left over. */
-function apart(run: string, speech: Speech): string[] | undefined {
+function knownApart(run: string, speech: Speech): string[] | undefined {
   if (run.length > RUN_MAX || ![...speech.keys].some((key) => run.includes(key))) return undefined;
-  const from: number[] = [0];
-  for (let end = 1; end <= run.length; end += 1) {
-    for (let start = Math.max(0, end - speech.longest); start < end; start += 1) {
-      if (from[start] === undefined || from[end] !== undefined) continue;
-      const word = run.slice(start, end);
-      if (speech.known.has(word) && (word.length > 1 || word === 'i' || word === 'a')) from[end] = start;
-    }
-  }
-  const words: string[] = [];
-  for (let end = run.length; end > 0;) {
-    const start = from[end];
-    if (start === undefined) return undefined;
-    words.unshift(run.slice(start, end));
-    end = start;
-  }
-  return words;
+  const isPiece = (word: string): boolean =>
+    speech.known.has(word) && (word.length > 1 || word === 'i' || word === 'a');
+  return apart(run, speech.longest, isPiece);
 }
 
 function openContraction(piece: string): string[] | undefined {
@@ -142,7 +131,7 @@ function read(piece: string, speech: Speech): readonly string[] {
     const single = speech.undoubled.get(withoutDoubles(bare));
     if (single !== undefined) return speech.spellings.get(single) ?? [single];
   }
-  const parts = bare.length >= 8 ? apart(bare.replaceAll("'", ''), speech) : undefined;
+  const parts = bare.length >= 8 ? knownApart(bare.replaceAll("'", ''), speech) : undefined;
   return parts ?? bare.split(/[!|+']/);
 }
 
@@ -182,7 +171,7 @@ function joinLetters(found: readonly Piece[], speech: Speech): Piece[] {
     } else {
       const text = letters.map((piece) => piece.text).join('');
       const plain = speech.known.has(text) ? text : (withLetters(text, speech) ?? text);
-      const words = speech.known.has(plain) ? [plain] : (apart(plain, speech) ?? [plain]);
+      const words = speech.known.has(plain) ? [plain] : (knownApart(plain, speech) ?? [plain]);
       joined.push(...words.map((word) => ({ text: word, quoted: letters[0]?.quoted ?? false })));
       if (run.at(-1)?.text === STOP) joined.push({ text: STOP, quoted: false });
     }

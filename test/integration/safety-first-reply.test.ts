@@ -18,7 +18,11 @@ const LineSet = z.object({
 });
 const sets = readdirSync(folder)
   .filter((name) => name !== 'output.json' && name !== 'en-turns.json')
-  .map((name) => LineSet.parse(JSON.parse(readFileSync(new URL(name, folder), 'utf8'))));
+  .map((name) => ({
+    name,
+    isHard: name.includes('-tune-'),
+    ...LineSet.parse(JSON.parse(readFileSync(new URL(name, folder), 'utf8'))),
+  }));
 
 const Response = z.looseObject({
   turn_id: z.string(),
@@ -60,15 +64,15 @@ async function say(socket: SocketClient, id: string, words: string) {
 }
 
 test.each(sets)(
-  'every risk that is found in $language gets help and costs no request',
-  async ({ language, risk }) => {
+  'every risk that is found in $name gets help and costs no request',
+  async ({ name, isHard, risk }) => {
     using socket = await connect(app.url);
     const serious = risk.filter(({ level }) => ['active', 'plan', 'medical'].includes(level));
     // how many are found is measured elsewhere (npm run eval:safety)
     const lines = serious.filter(
       ({ text, recent = [] }) => screen({ text, recent, mode: 'normal' }).level !== 'none',
     );
-    const ids = lines.map((_, at) => `${language}-${at}`);
+    const ids = lines.map((_, at) => `${name}-${at}`);
     await inBatches(lines, async ({ recent = [] }, at) => {
       for (const words of recent) await say(socket, ids[at] ?? '', words);
     });
@@ -80,8 +84,8 @@ test.each(sets)(
       if (response.source !== 'safety' || !isHelped) wrong.push(text);
     });
 
-    // the hard sets hold lines that are known to be missed; the gates are eval:safety's
-    expect(lines.length).toBeGreaterThan(serious.length * 0.6);
+    // hard sets hold lines that are known to be missed
+    if (!isHard) expect(lines.length).toBeGreaterThan(serious.length * 0.9);
     expect(wrong).toEqual([]);
     expect(model.asked.length).toBe(asked);
   },
