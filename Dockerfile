@@ -1,4 +1,13 @@
 # syntax=docker/dockerfile:1
+# The page, built; its tools stay behind.
+FROM node:24.21.0-bookworm-slim AS page
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --ignore-scripts
+COPY src/contract ./src/contract
+COPY client ./client
+RUN node client/build.ts
+
 FROM node:24.21.0-bookworm-slim AS packages
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -15,7 +24,7 @@ RUN install -d -o 1000 -g 1000 /data
 COPY --from=packages /app/node_modules ./node_modules
 COPY package.json ./
 COPY src ./src
-COPY client/web ./client/web
+COPY --from=page /app/client/web/dist ./client/web/dist
 # The user node, by number: orchestrators check that it is not root.
 USER 1000:1000
 VOLUME /data

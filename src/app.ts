@@ -1,6 +1,5 @@
 // Wires the parts: HTTP, Socket.IO, dispatch, turns, followers. Reads no environment.
 import { randomUUID } from 'node:crypto';
-import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
@@ -30,6 +29,7 @@ import { ownInstructions } from './therapy/prompt.ts';
 import { mountDocs } from './transport/docs-page.ts';
 import { EventStreams } from './transport/events.ts';
 import { edge, HEADER_BYTES, lastResort, notFound, REQUEST_LINE_BYTES } from './transport/http.ts';
+import { mountPage } from './transport/page.ts';
 import { mountRest, onlyThese } from './transport/rest.ts';
 import { mountSocket } from './transport/socket.ts';
 
@@ -94,13 +94,6 @@ function pageHeaders() {
       },
     },
   });
-}
-
-/** The files of the page; `index.html` is `/`. */
-function mountPage(app: Express, directory: string): void {
-  app.use(express.static(directory, { dotfiles: 'ignore', redirect: false }));
-  const names = ['', ...readdirSync(directory)];
-  for (const name of names) app.all(`/${name}`, onlyThese(['GET', 'HEAD']));
 }
 
 const guard: TurnParts['guard'] = (options) => createGuard({ ...options, canaries: ownInstructions });

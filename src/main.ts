@@ -107,7 +107,7 @@ async function start(
     leaseMs: config.LEASE_MS,
     compactAfterMs: config.COMPACT_AFTER_MS,
     allowedOrigins: config.ALLOWED_ORIGINS,
-    webDirectory: resolve(import.meta.dirname, '../client/web'),
+    webDirectory: resolve(import.meta.dirname, '../client/web/dist'),
     version: manifest.version,
     log,
   });

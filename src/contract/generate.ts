@@ -1,7 +1,8 @@
-// The script of `npm run docs`: writes docs/reference.
+// The script of `npm run docs`: writes docs/reference, and the types of the contract for clients.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import manifest from '../../package.json' with { type: 'json' };
 import { describeConfig } from '../config.ts';
+import { clientTypes } from './client-types.ts';
 import { contractPages } from './docs.ts';
 
 function configurationPage(): string {
@@ -27,10 +28,15 @@ export function referencePages(): Record<string, string> {
   return { ...contractPages(manifest.version), 'configuration.md': configurationPage() };
 }
 
-if (import.meta.main) {
-  const folder = new URL('../../docs/reference/', import.meta.url);
+function write(path: string, files: Record<string, string>): void {
+  const folder = new URL(path, import.meta.url);
   mkdirSync(folder, { recursive: true });
-  for (const [name, text] of Object.entries(referencePages())) {
+  for (const [name, text] of Object.entries(files)) {
     writeFileSync(new URL(name, folder), text);
   }
+}
+
+if (import.meta.main) {
+  write('../../docs/reference/', referencePages());
+  write('../../client/sdk/', clientTypes());
 }

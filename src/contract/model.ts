@@ -201,18 +201,23 @@ export const Admission = z
   });
 
 /** What every logged event carries: `from..seq` is the range of entries it stands for. [P-2] */
-export const Logged = z.object({ session_id: SessionId, seq: Seq, from: Seq.optional() });
+export const Logged = z
+  .object({ session_id: SessionId, seq: Seq, from: Seq.optional() })
+  .meta({ id: 'Logged', description: '`from..seq` is the range of entries of the log it stands for' });
 
 export const Disclosure = Logged.extend({
   text: z.string(),
   prominence: z.string(),
   kind: z.enum(['start', 'again', 'minor', 'away', 'asked']).optional(),
-}).meta({ description: 'To be shown in bold, in capitals of at least 16 points, or spoken' });
+}).meta({
+  id: 'Disclosure',
+  description: 'To be shown in bold, in capitals of at least 16 points, or spoken',
+});
 export const HumanMessage = Logged.extend({
   text: z.string(),
   name: z.string(),
   turn_id: TurnId.optional().meta({ description: 'The turn that ends with these words, as its reply' }),
-});
+}).meta({ id: 'HumanMessage' });
 
 export const LogEntry = z.object({ seq: Seq, event: z.string(), data: Json }).meta({ id: 'LogEntry' });
 export const SessionExport = z

@@ -29,7 +29,7 @@ export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> 
     leaseMs: 8_000,
     compactAfterMs: 3_600_000,
     allowedOrigins: [],
-    webDirectory: resolve(import.meta.dirname, '../../client/web'),
+    webDirectory: resolve(import.meta.dirname, '../../client/web/dist'),
     version: '0.0.0',
     log: silent,
     ...parts,

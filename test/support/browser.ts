@@ -26,6 +26,10 @@ export interface VisitOptions {
   width?: number;
   height?: number;
   dark?: boolean;
+  /** What the person reads; default `en-GB`. */
+  language?: string;
+  /** The device asks for no motion. */
+  still?: boolean;
 }
 
 export interface Visit {
@@ -34,7 +38,8 @@ export interface Visit {
   faults: string[];
 }
 
-const args = [
+/** What every browser of the tests is started with. */
+export const browserArgs: readonly string[] = [
   '--disable-gpu',
   '--disable-quic',
   '--no-first-run',
@@ -52,7 +57,7 @@ export async function openBrowser(): Promise<TestBrowser> {
     executablePath: files.path,
     // a root of a container has no sandbox; the pages are our own
     chromiumSandbox: false,
-    args,
+    args: [...browserArgs],
     env: { ...process.env, ...files.env },
     timeout: WAIT_MS,
   });
@@ -61,12 +66,13 @@ export async function openBrowser(): Promise<TestBrowser> {
 
 async function visit(
   browser: Browser,
-  { width = 1280, height = 800, dark = false }: VisitOptions = {},
+  { width = 1280, height = 800, dark = false, language = 'en-GB', still = false }: VisitOptions = {},
 ): Promise<Visit> {
   const context = await browser.newContext({
     viewport: { width, height },
     colorScheme: dark ? 'dark' : 'light',
-    locale: 'en-GB',
+    reducedMotion: still ? 'reduce' : 'no-preference',
+    locale: language,
   });
   context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();

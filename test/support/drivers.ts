@@ -1,5 +1,8 @@
 // The same operations through every transport: what an answer is, whatever carried it.
 import { io } from 'socket.io-client';
+import type { Transport } from '../../client/sdk/api.ts';
+import { ChatError, createClient } from '../../client/sdk/client.ts';
+import type { Operations } from '../../client/sdk/wire.ts';
 import { operations } from '../../src/contract/operations.ts';
 import type { Operation } from '../../src/contract/operation.ts';
 import { errorTable } from '../../src/contract/errors.ts';
@@ -78,5 +81,25 @@ export async function restDriver(url: string): Promise<Driver> {
       return { ok: false, code, status: response.status, fields: fieldsOf(body['detail']) };
     },
     async [Symbol.asyncDispose]() {},
+  };
+}
+
+export async function sdkDriver(url: string, via: Transport): Promise<Driver> {
+  const client = createClient({ url, transports: [via] });
+  return {
+    async call(name, input) {
+      try {
+        // the server is to judge names and inputs, so none is checked here
+        const value: unknown = await client.request(name as keyof Operations, input);
+        return { ok: true, value: value as Record<string, unknown> };
+      } catch (error) {
+        if (!(error instanceof ChatError)) throw error;
+        const { code, status, detail } = error;
+        return { ok: false, code, status, fields: fieldsOf(detail) };
+      }
+    },
+    async [Symbol.asyncDispose]() {
+      client.close();
+    },
   };
 }

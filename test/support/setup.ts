@@ -1,4 +1,5 @@
 import type { TestProject } from 'vitest/node';
+import { buildPage } from '../../client/build.ts';
 import { findBrowser } from './browser-files.ts';
 
 /** Says at once what is wrong when the tests are started with another Node than the one `npm ci` brings. */
@@ -8,9 +9,10 @@ function checkNode(): void {
     throw new Error(`Node 24 or newer is needed, this is ${process.version}: run the tests by "npm test"`);
 }
 
-/** Runs once, before all tests. Only the end-to-end tests need a browser. */
+/** Runs once, before all tests. Only the end-to-end tests need the page and a browser. */
 export async function setup(project: TestProject): Promise<void> {
   checkNode();
   const needsBrowser = project.vitest.projects.some(({ name }) => name === 'e2e');
+  if (needsBrowser) await buildPage();
   project.provide('browser', needsBrowser ? ((await findBrowser()) ?? null) : null);
 }

@@ -1,0 +1,60 @@
+// The life of a connection as a value: what happened turns one state into the next, and nothing else does.
+import type { ConnectionState, Transport } from './api.ts';
+import type { ChatError } from './errors.ts';
+
+/** REALTIME.md 5.14: from half a second to ten, each spread by half of it to both sides. */
+const FIRST_MS = 500;
+const MOST_MS = 10_000;
+const SPREAD = 0.5;
+/** A connection that held so long was a good one: the next loss begins anew. */
+const STABLE_MS = 10_000;
+
+export type ConnectionEvent =
+  | { type: 'wanted' }
+  | { type: 'opened'; via: Transport }
+  /** `heldMs`: how long it was online, 0 where it never was. */
+  | { type: 'failed'; reason: 'lost' | 'unreachable'; heldMs: number; random: number }
+  | { type: 'draining'; reconnectAfterMs: number }
+  | { type: 'offline' }
+  /** The time is over, or somebody came back to the page. */
+  | { type: 'again' }
+  | { type: 'closed'; error: ChatError | null };
+
+function backoffMs(attempt: number, random: number): number {
+  const mean = Math.min(FIRST_MS * 2 ** (attempt - 1), MOST_MS);
+  return Math.round(mean * (1 - SPREAD + 2 * SPREAD * random));
+}
+
+const mayFail = ({ phase }: ConnectionState) => phase === 'connecting' || phase === 'online';
+const isPaused = ({ phase }: ConnectionState) => phase === 'waiting' || phase === 'offline';
+const isResting = ({ phase }: ConnectionState) => phase === 'idle' || phase === 'offline';
+const attemptOf = (state: ConnectionState): number => ('attempt' in state ? state.attempt : 0);
+
+/** The state after an event; the same object where the event means nothing in that state. */
+export function next(state: ConnectionState, event: ConnectionEvent): ConnectionState {
+  if (state.phase === 'closed') return state;
+  switch (event.type) {
+    case 'wanted':
+      return state.phase === 'idle' ? { phase: 'connecting', attempt: 1 } : state;
+    case 'opened':
+      return { phase: 'online', via: event.via, attempt: attemptOf(state) };
+    case 'failed':
+      return mayFail(state) ? failed(state, event) : state;
+    case 'draining':
+      if (state.phase !== 'online') return state;
+      return { phase: 'waiting', attempt: 1, delayMs: event.reconnectAfterMs, reason: 'draining' };
+    case 'offline':
+      return isResting(state) ? state : { phase: 'offline' };
+    case 'again':
+      return isPaused(state) ? { phase: 'connecting', attempt: attemptOf(state) + 1 } : state;
+  }
+  return { phase: 'closed', error: event.error };
+}
+
+function failed(
+  state: ConnectionState,
+  { reason, heldMs, random }: Extract<ConnectionEvent, { type: 'failed' }>,
+): ConnectionState {
+  const attempt = heldMs >= STABLE_MS ? 1 : Math.max(1, attemptOf(state));
+  return { phase: 'waiting', attempt, delayMs: backoffMs(attempt, random), reason };
+}

@@ -1,0 +1,66 @@
+import type { ErrorCode, FaultDetail, SafetyNotice } from './wire.ts';
+
+export interface Refusal {
+  code: ErrorCode;
+  message: string;
+  status: number;
+  retryable?: boolean;
+  detail?: FaultDetail[] | undefined;
+  retry_after_ms?: number | undefined;
+  safety?: SafetyNotice | undefined;
+}
+
+/** What REST does not say; the table of codes says the same. */
+const mayPass = ({ code, status }: Refusal): boolean =>
+  status >= 500 || status === 429 || code === 'TURN_IN_PROGRESS';
+
+/** The server refused, with a code of the contract (docs/reference/errors.md). */
+export class ChatError extends Error {
+  override readonly name = 'ChatError';
+  readonly code: ErrorCode;
+  readonly status: number;
+  /** Whether the same request may succeed later. */
+  readonly retryable: boolean;
+  /** Of VALIDATION_FAILED: every fault. */
+  readonly detail: readonly FaultDetail[];
+  readonly retryAfterMs: number | undefined;
+  /** Words and numbers to show at once: the refused input shows risk. */
+  readonly safety: SafetyNotice | undefined;
+
+  constructor(refusal: Refusal) {
+    super(refusal.message);
+    this.code = refusal.code;
+    this.status = refusal.status;
+    this.retryable = refusal.retryable ?? mayPass(refusal);
+    this.detail = refusal.detail ?? [];
+    this.retryAfterMs = refusal.retry_after_ms;
+    this.safety = refusal.safety;
+  }
+}
+
+/** No answer came: nobody knows whether the request was done. Repeating it is safe where it has a key. */
+export class ConnectionError extends Error {
+  override readonly name = 'ConnectionError';
+  readonly reason: 'lost' | 'timeout' | 'unreachable' | 'closed';
+
+  constructor(reason: ConnectionError['reason'], options?: ErrorOptions) {
+    super(`no answer: ${reason}`, options);
+    this.reason = reason;
+  }
+}
+
+/** Words that an iteration handed out were taken back; iterating again gives the text anew. */
+export class ReplyReset extends Error {
+  override readonly name = 'ReplyReset';
+  /** What is left of the reply. */
+  readonly kept: string;
+
+  constructor(kept: string) {
+    super('words were taken back');
+    this.kept = kept;
+  }
+}
+
+/** What has the form of a code: a later version may have more of them. */
+export const isErrorCode = (code: unknown): code is ErrorCode =>
+  typeof code === 'string' && /^[A-Z_]+$/.test(code);

@@ -1,0 +1,64 @@
+import type { ReactNode } from 'react';
+import type { ChatClient, ChatSession, PendingInput } from '../sdk/api.ts';
+import { useReadable } from '../sdk/react.ts';
+import { pendingNote } from './pending-notes.ts';
+import { VanishingButton } from './vanishing-button.tsx';
+import { useWords } from './words.ts';
+
+interface Props {
+  client: ChatClient;
+  session: ChatSession;
+  pending: readonly PendingInput[];
+  onEdit: (inputId: string) => void;
+}
+
+/** Words on their way, in the order they go out. */
+export function Pending({ client, session, pending, onEdit }: Props): ReactNode {
+  const isOnline = useReadable(client.connection).phase === 'online';
+  return (
+    <div className="pendings">
+      {pending.map((input) => (
+        <PendingItem
+          key={input.inputId}
+          input={input}
+          isOnline={isOnline}
+          onResend={() => session.resend(input.inputId)}
+          onEdit={() => onEdit(input.inputId)}
+        />
+      ))}
+    </div>
+  );
+}
+
+interface ItemProps {
+  input: PendingInput;
+  isOnline: boolean;
+  onResend: () => void;
+  onEdit: () => void;
+}
+
+function PendingItem({ input, isOnline, onResend, onEdit }: ItemProps): ReactNode {
+  const words = useWords();
+  const { t } = words;
+  return (
+    <div className="pending" data-state={input.state}>
+      <span className="unseen">{t('chat.you')}:</span>
+      <p className="said" dir="auto">
+        {input.text}
+      </p>
+      <p className="note">{pendingNote(input, isOnline, words)}</p>
+      {input.state !== 'sending' && (
+        <p className="row">
+          {input.state === 'refused' && (
+            <VanishingButton className="quiet-button" onClick={onResend}>
+              {t('chat.sendAgain')}
+            </VanishingButton>
+          )}
+          <VanishingButton className="quiet-button" onClick={onEdit}>
+            {t('chat.edit')}
+          </VanishingButton>
+        </p>
+      )}
+    </div>
+  );
+}
