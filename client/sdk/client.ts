@@ -122,7 +122,8 @@ class Client implements ChatClient {
   async create(input: CreateInput = {}): Promise<ChatSession> {
     const info = await this.#create(input);
     const session = this.#session(info.session_id);
-    session.adopt(info);
+    const { created: _created, message: _message, ...own } = info;
+    session.adopt(own);
     session.start();
     return session;
   }

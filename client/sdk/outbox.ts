@@ -35,6 +35,8 @@ export interface OutboxParts {
   send<N extends 'session:input' | 'turn:retry'>(name: N, input: Sent<N>): Promise<Admission>;
   /** Is refused, always; with `safety` where the words show risk. */
   screen(text: string): Promise<unknown>;
+  /** Whether the end of a turn is to come. */
+  isLive(): boolean;
   /** An input was stored, or refused. */
   stored(admission: Admission): void;
   refused(error: ChatError): void;
@@ -70,7 +72,7 @@ export class Outbox {
 
   /** Keeps them under another key from here on. */
   rename(key: string): void {
-    this.#parts.storage.removeItem(this.#key);
+    keep(this.#parts.storage, this.#key, null);
     this.#key = key;
     this.#changed();
   }
@@ -199,7 +201,8 @@ export class Outbox {
     this.#parts.refused(error);
     item.tries += error.code === 'TURN_IN_PROGRESS' ? 0 : 1;
     if (!error.retryable || item.tries >= TRIES) this.#giveUp(item, error);
-    else if (error.code === 'TURN_IN_PROGRESS') item.gate = 'turn';
+    // that turn may have ended before its refusal came
+    else if (error.code === 'TURN_IN_PROGRESS' && this.#parts.isLive()) item.gate = 'turn';
     else this.#later(item, error.retryAfterMs ?? AGAIN_MS * 2 ** item.tries);
   }
 

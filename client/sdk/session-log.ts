@@ -65,8 +65,8 @@ export class SessionLog {
 
   /** Asks anew for what could not be followed. */
   again(): void {
-    if (this.#following || this.transcript) return;
     this.error = null;
+    if (this.#following || this.transcript) return;
     this.phase = 'new';
     this.#follow();
     this.#parts.changed();

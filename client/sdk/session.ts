@@ -71,6 +71,7 @@ export class Session implements ChatSession {
       // what cannot be valid is stored by no server; its refusal says whether the words show risk [P-1]
       screen: (text) =>
         this.#request('session:input', { user_input: text, interrupt: 'never' as unknown as boolean }),
+      isLive: () => Boolean(this.#log.transcript?.live),
       stored: (admission) => this.#log.stored(admission),
       refused: ({ safety }) => safety && this.#log.helped(safety),
       changed: () => this.#changed(),
