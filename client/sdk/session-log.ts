@@ -36,7 +36,6 @@ export class SessionLog {
   transcript: Transcript | null = null;
   readonly #parts: LogParts;
   #help: Help | null = null;
-  #admission: Admission | null = null;
   #id: string | null = null;
   #line: Line | null = null;
   #following: Following | null = null;
@@ -84,10 +83,8 @@ export class SessionLog {
   }
 
   /** An input was stored: its session is there, and its turn is to come. */
-  stored(admission: Admission): void {
-    const { epoch, seq } = transcripts.partsOf(admission.cursor);
-    this.#admission = admission;
-    this.#showPlace();
+  stored({ cursor }: Admission): void {
+    const { epoch, seq } = transcripts.partsOf(cursor);
     if (!this.#following) return this.#follow();
     if (!this.transcript) return;
     if (this.transcript.epoch !== epoch) return this.#startOver();
@@ -158,7 +155,6 @@ export class SessionLog {
       this.#isBroken = false;
       this.transcript = transcripts.restore(this.transcript, snapshot);
       this.phase = 'following';
-      this.#showPlace();
       this.#parts.restored();
       if (!snapshot.live) this.#parts.turnEnded();
     }
@@ -195,17 +191,9 @@ export class SessionLog {
     if (after === before) return;
     if (after === 'gap') return this.#gap(entry, before);
     this.transcript = after;
-    if (entry.event === 'turn:started') this.#showPlace();
     this.#parts.changed();
     this.#parts.applied(entry);
     if (before.live && !after.live) this.#parts.turnEnded();
-  }
-
-  /** The place in the queue that the admission told: a long poll hears of no other. */
-  #showPlace(): void {
-    if (!this.transcript || !this.#admission?.position) return;
-    const { turn_id: turnId, position } = this.#admission;
-    this.transcript = transcripts.busy(this.transcript, { turnId, phase: 'queued', position });
   }
 
   /** What is missing is read again; what does not fit is read anew. [P-9] */

@@ -17,7 +17,7 @@ import { Outbox } from './outbox.ts';
 import { cancelled, SessionReply } from './reply.ts';
 import { SessionLog } from './session-log.ts';
 import { keep, newKey } from './surroundings.ts';
-import { nothing, turnOf, withEarlier } from './transcript.ts';
+import { nothing, partsOf, turnOf, withEarlier } from './transcript.ts';
 import { Value } from './value.ts';
 import type { Admission, Operations, SessionExport } from './wire.ts';
 
@@ -200,8 +200,8 @@ export class Session implements ChatSession {
   #admitted(reply: SessionReply, admission: Admission): void {
     reply.admitted(admission);
     this.#showTurn(reply);
-    const isLive = admission.state === 'queued' || admission.state === 'running';
-    if (!isLive) this.#findTurn(reply);
+    // a repeat of an input whose turn lies behind what is known
+    if ((this.#log.transcript?.seq ?? 0) > partsOf(admission.cursor).seq) this.#findTurn(reply);
   }
 
   #showTurn(reply: SessionReply): void {

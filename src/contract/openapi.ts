@@ -212,7 +212,7 @@ const answers: Record<Route['reply'], (value: Schema) => Part> = {
     202: {
       description: 'With `Prefer: respond-async`: stored, and to be read at `Location`',
       ...withHeaders('Location'),
-      content: json(refTo('Admission')),
+      content: json(accepted),
     },
   }),
   poll: (value) => ({
@@ -227,6 +227,12 @@ const answers: Record<Route['reply'], (value: Schema) => Part> = {
       content: events,
     },
   }),
+};
+
+const accepted: Schema = {
+  type: 'object',
+  properties: { turn_id: refTo('TurnId'), n: { type: 'integer', minimum: 1 }, cursor: refTo('Cursor') },
+  required: ['turn_id', 'n', 'cursor'],
 };
 
 function endpoint(

@@ -123,10 +123,11 @@ class Rest {
   async #turn(call: Call): Promise<void> {
     const { value: admission, sessionId } = await run(this.#parts.dispatch, 'session:input', call);
     if (/(^|[,;\s])respond-async\b/i.test(call.req.get('Prefer') ?? '')) {
-      const path = `/api/v1/session/${toSegment(sessionId)}/turns/${toSegment(admission.turn_id)}`;
+      const { turn_id, n, cursor } = admission;
+      const path = `/api/v1/session/${toSegment(sessionId)}/turns/${toSegment(turn_id)}`;
       call.res.status(202).set('Preference-Applied', 'respond-async');
       if (path.length <= LOCATION_CHARS) call.res.set('Location', path);
-      call.res.json(admission);
+      call.res.json({ turn_id, n, cursor });
     } else if (call.req.accepts(['application/json', 'text/event-stream']) === 'text/event-stream') {
       await this.#streamTurn(call, sessionId, admission);
     } else {

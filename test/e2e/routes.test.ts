@@ -352,7 +352,7 @@ test('SSE of an unknown session is a 404 in JSON', async () => {
 });
 
 describe('what no operation serves', () => {
-  test.each(['/', '/app.js', '/index.html'])('[R-2] %s is read only, and says so', async (path) => {
+  test.each(['/', '/index.html'])('[R-2] %s is read only, and says so', async (path) => {
     const post = await rest(server.url, `POST ${path}`);
     const options = await rest(server.url, `OPTIONS ${path}`);
 

@@ -275,11 +275,15 @@ describe.for(transports)('over %s', (via) => {
     expect(await textOf(said)).toBe(other);
     expect((await rests(session, 1)).turns).toMatchObject([{ state: 'done', text: other }]);
   });
+});
 
-  test('a place in the queue, and what a turn does while no words come, is told', async () => {
+// a long poll has the log only, and this is not in it
+test.for(['socket', 'stream'] as const)(
+  'a place in the queue, and what a turn does while no words come, is told over %s',
+  async (via) => {
     await using own = await openScene({ env: { OLLAMA_SLOTS: '1' }, fake: { behaviour: { reply } } });
     own.fake.hold('piece', 10);
-    using client = open(own.url);
+    using client = createClient({ url: own.url, transports: [via] });
     const first = client.session('first');
     const running = first.say('hello');
     await shows(first, ten);
@@ -296,8 +300,8 @@ describe.for(transports)('over %s', (via) => {
 
     expect(activity).toMatchObject({ turnId: await waiting.turnId, phase: 'queued', position: 1 });
     expect(second.state.get().activity).toBeNull();
-  });
-});
+  },
+);
 
 test('[P-8] a turn that failed for good rejects with its code, keeps its words, and can be run again', async () => {
   const env = { RAW_REPLIES: '1', MODEL: 'ollama', OLLAMA_STALL_MS: '300', OLLAMA_FIRST_TOKEN_MS: '300' };

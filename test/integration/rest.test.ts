@@ -68,7 +68,7 @@ describe('an input', () => {
     expect(status).toBe(202);
     expect(headers['preference-applied']).toBe('respond-async');
     expect(headers.location).toBe(pathOf('s', `/turns/${String(body['turn_id'])}`));
-    expect(Object.keys(body).sort()).toEqual(['cursor', 'n', 'state', 'turn_id']);
+    expect(Object.keys(body).sort()).toEqual(['cursor', 'n', 'turn_id']);
     expect((await ask(`GET ${headers.location}`)).body).toMatchObject({ user_input: 'hello' });
   });
 

@@ -19,13 +19,13 @@ export interface Stage extends AsyncDisposable {
   clear(): Promise<void>;
 }
 
-export interface StageOptions extends SceneOptions {
+interface StageOptions extends SceneOptions {
   /** Used and left open; without it the stage has one of its own. */
   browser?: TestBrowser;
 }
 
 /** A server whose model says `reply`, and a browser. Disposing clears it and ends the server. */
-export async function openStage({ fake, browser: given, ...options }: StageOptions = {}): Promise<Stage> {
+async function openStage({ fake, browser: given, ...options }: StageOptions = {}): Promise<Stage> {
   await using stack = new AsyncDisposableStack();
   const browser = given ?? stack.use(await openBrowser());
   const scene = stack.use(await openScene({ fake: { behaviour: { reply }, ...fake }, ...options }));
