@@ -122,7 +122,7 @@ async function measure(browser: Browser, { name, width, turns, slowdown }: Row):
   const cells = [...describe(tasks.map(({ ms }) => ms)), ...describe(tasks.map(({ cpuMs }) => cpuMs))];
   const rest = [(WORDS / seconds).toFixed(0), isWhole ? 'whole' : 'WRONG', (loadavg()[0] ?? 0).toFixed(1)];
   print(`${name.padEnd(44)}${[...cells, ...rest].map((cell) => cell.padStart(9)).join('')}`);
-  return isWhole && tasks.every(({ ms }) => ms < LIMIT_MS);
+  return isWhole;
 }
 
 await buildPage();

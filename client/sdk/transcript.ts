@@ -78,19 +78,19 @@ function joinedTo(known: readonly TurnView[], { turns, live }: Snapshot): readon
   return earlier.at(-1)?.n === first - 1 ? [...earlier, ...turns] : turns;
 }
 
-/** Where a notice belongs: the first turn that ends behind it, else the live one. */
+/** A notice belongs to the first turn that ends behind it, else to the live one; a person's words may come after all. */
 function withNotices(to: Transcript, notices: readonly LogEntry[], help: Help | null): Transcript {
-  const remarks: Remark[] = [];
-  let latest = help;
-  for (const { event, data } of notices) {
-    const notice = arrivalOf(event, data);
-    if (notice.event === 'safety:resources') latest = helpOf(notice.data);
-    if (notice.event !== 'disclosure') continue;
-    const { seq, text, prominence } = notice.data;
-    const n = to.turns.find((turn) => turn.seq > seq)?.n ?? to.live?.n ?? to.turns.at(-1)?.n ?? 0;
-    remarks.push({ kind: 'disclosure', n, seq, text, prominence });
-  }
-  return { ...to, remarks, help: latest };
+  const last = nOf(to);
+  return notices.reduce<Transcript>(
+    (to, { seq, event, data }) => {
+      const notice = arrivalOf(event, data);
+      const n = to.turns.find((turn) => turn.seq > seq)?.n ?? to.live?.n;
+      if (notice.event === 'safety:resources') return { ...to, help: helpOf(notice.data) };
+      if (notice.event === 'disclosure') return disclosed(to, n ?? last, notice.data);
+      return notice.event === 'human:message' ? spoken(to, n ?? last + 1, notice.data) : to;
+    },
+    { ...to, help },
+  );
 }
 
 const helpOf = ({ level, resources }: Pushes['safety:resources']): Help => ({ level, text: null, resources });
@@ -129,15 +129,9 @@ function change(to: Transcript, { event, data }: Entry, now: () => string): Tran
     case 'safety:resources':
       return { ...to, help: helpOf(data) };
     case 'disclosure':
-      return remarked(to, {
-        kind: 'disclosure',
-        n: nOf(to),
-        seq: data.seq,
-        text: data.text,
-        prominence: data.prominence,
-      });
+      return disclosed(to, nOf(to), data);
     case 'human:message':
-      return spoken(to, data);
+      return spoken(to, nOf(to) + 1, data);
     case 'session:updated': {
       const { seq: _seq, from: _from, ...info } = data;
       return { ...to, info };
@@ -153,6 +147,8 @@ const remarked = (to: Transcript, remark: Remark): Transcript => ({
   ...to,
   remarks: [...to.remarks, remark],
 });
+const disclosed = (to: Transcript, n: number, { seq, text, prominence }: Pushes['disclosure']): Transcript =>
+  remarked(to, { kind: 'disclosure', n, seq, text, prominence });
 
 function startedTurn(data: Pushes['turn:started'], at: string): TurnView {
   const { turn_id, n, user_input, seq } = data;
@@ -195,9 +191,13 @@ function ended(to: Transcript, turnId: string, end: End, now: () => string): Tra
 }
 
 /** A person's words: shown once, as the reply where they are one. */
-function spoken(to: Transcript, { turn_id, name, text, seq }: Pushes['human:message']): Transcript {
-  if (turn_id !== undefined) return { ...to, humanTurns: new Map([...to.humanTurns, [turn_id, name]]) };
-  return remarked(to, { kind: 'human', n: nOf(to) + 1, seq, text, name });
+function spoken(
+  to: Transcript,
+  n: number,
+  { turn_id, name, text, seq }: Pushes['human:message'],
+): Transcript {
+  if (turn_id === undefined) return remarked(to, { kind: 'human', n, seq, text, name });
+  return { ...to, humanTurns: new Map([...to.humanTurns, [turn_id, name]]) };
 }
 
 /** What a live turn is doing; what came late, of another turn, is dropped. */

@@ -270,7 +270,7 @@ export interface Snapshot {
   /** The latest 50 ended turns, whole, newest last */
   turns: Turn[];
   live: Turn | null;
-  /** Disclosures and safety resources still in force */
+  /** Disclosures and safety resources still in force, and what people said since the first of the turns */
   notices: LogEntry[];
 }
 

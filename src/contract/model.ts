@@ -237,7 +237,10 @@ export const Snapshot = z
     cursor: Cursor,
     turns: z.array(Turn).meta({ description: 'The latest 50 ended turns, whole, newest last' }),
     live: Turn.nullable(),
-    notices: z.array(LogEntry).meta({ description: 'Disclosures and safety resources still in force' }),
+    notices: z.array(LogEntry).meta({
+      description:
+        'Disclosures and safety resources still in force, and what people said since the first of the turns',
+    }),
   })
   .meta({ id: 'Snapshot' });
 

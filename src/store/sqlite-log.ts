@@ -52,6 +52,9 @@ export class SqliteLog {
         'SELECT * FROM log WHERE session = ? AND event = ? ' +
           "AND event IN ('disclosure', 'safety:resources') ORDER BY last_seq DESC LIMIT 1",
       ),
+      since: db.prepare(
+        'SELECT * FROM log WHERE session = ? AND last_seq >= ? AND event = ? ORDER BY last_seq',
+      ),
       dropWords: db.prepare(
         `DELETE FROM log WHERE session = ? AND last_seq BETWEEN ? AND ? AND event = '${WORDS}'`,
       ),
@@ -124,6 +127,11 @@ export class SqliteLog {
       .flatMap((event) => this.#statements.latest.all(session, event))
       .flatMap((row) => this.#entries(row))
       .sort((a, b) => a.seq - b.seq);
+  }
+
+  /** The entries of that event from that number on; what lies there is read through. */
+  since(session: number, seq: number, event: string): LogRecord[] {
+    return this.#statements.since.all(session, seq, event).flatMap((row) => this.#entries(row));
   }
 
   /** Drops the words of an ended turn. */

@@ -238,14 +238,12 @@ export class SqliteStore implements Store {
     return this.#view(() => {
       const stored = this.#data.sessions.ofLife(life);
       const live = stored && this.#data.lives.get(stored.key);
-      return (
-        stored && {
-          session: stored.session,
-          turns: this.#data.turns.ended(stored.id, turns),
-          live: live ? liveView(live) : null,
-          notices: this.#data.log.latest(stored.id, NOTICES),
-        }
-      );
+      if (!stored) return undefined;
+      const ended = this.#data.turns.ended(stored.id, turns);
+      const since = ended[0]?.turn.firstSeq ?? 0;
+      const said = this.#data.log.since(stored.id, since, 'human:message');
+      const notices = [...this.#data.log.latest(stored.id, NOTICES), ...said].sort((a, b) => a.seq - b.seq);
+      return { session: stored.session, turns: ended, live: live ? liveView(live) : null, notices };
     });
   }
 

@@ -237,7 +237,7 @@ export interface SessionSnapshot {
   /** The latest ended ones, ascending. */
   turns: TurnView[];
   live: TurnView | null;
-  /** The latest `disclosure` and the latest `safety:resources`, ascending. */
+  /** The latest `disclosure`, the latest `safety:resources`, and each `human:message` since `turns` began, ascending. */
   notices: LogRecord[];
 }
 

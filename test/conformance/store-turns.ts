@@ -291,6 +291,22 @@ export function turnCases(open: OpenStore): void {
     ]);
     expect(snapshot?.notices[1]?.data).toMatchObject({ text: 'second' });
   });
+
+  it('[P-9] shows what people said since the first of the turns', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'people', 'turn');
+    const said = (text: string) => ({ event: 'human:message', data: { text, name: 'Ann' } }) as const;
+    await store.note(lease, [said('first'), disclosure('between'), said('second')], {});
+
+    const snapshot = await store.snapshot(lease, 10);
+
+    expect(snapshot?.notices.map(({ data }) => data)).toMatchObject([
+      { text: 'first', name: 'Ann' },
+      { text: 'between' },
+      { text: 'second' },
+    ]);
+  });
 }
 
 /** Everything that can end a turn at once, in an order that differs by round. */

@@ -146,6 +146,9 @@ describeStage('who speaks on the page', { env: { OPERATOR_KEY: key } }, (stage) 
     const shown = page.locator('#log').getByText('I am Ann. I read along.');
     expect(await shown.count()).toBe(1);
     expect(await page.locator('.human-words .human-name').textContent()).toBe('Ann, a person');
+    await page.reload();
+    await shown.waitFor();
+    expect(await shown.count()).toBe(1);
   });
 
   test('[US-42] shows the answer of the person to a waiting turn once, as its reply', async () => {

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { createChanges, deadline, until } from './wait.ts';
 
 export interface ServerOptions {
-  /** Over the environment a server needs; nothing else of this process's own is handed on but `PATH`. */
+  /** Over the environment a server needs (and a cache that makes its start faster); of this process's own `PATH` is handed on. */
   env?: Record<string, string>;
   dataDir: string;
   /** Script to run, from the root of the repository; default `src/main.ts`. */
@@ -104,6 +104,7 @@ class Child implements ServerProcess {
         HOST: '127.0.0.1',
         PORT: '0',
         DATA_DIR: options.dataDir,
+        NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
         ...options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],
