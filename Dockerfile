@@ -4,7 +4,6 @@ FROM node:24.21.0-bookworm-slim AS page
 WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --ignore-scripts
-COPY src/contract ./src/contract
 COPY client ./client
 RUN node client/build.ts
 

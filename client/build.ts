@@ -14,13 +14,7 @@ const COMPRESSED = '**/*.{js,css,html,svg}';
 
 /** One value for everything that goes into a build. */
 function sourcesOf(directory: string): string {
-  const patterns = [
-    `${directory}/**/*`,
-    'sdk/*.ts',
-    '../src/contract/errors.ts',
-    '../package-lock.json',
-    'build.ts',
-  ];
+  const patterns = [`${directory}/**/*`, 'sdk/*.ts', '../package-lock.json', 'build.ts'];
   const files = globSync(patterns, { cwd: client, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
@@ -50,16 +44,18 @@ async function buildWith({ directory, entries, after }: Product): Promise<void> 
   const part = `${dist}.${process.pid}`;
   const configFile = join(client, directory, 'vite.config.ts');
   const options = { outDir: part, emptyOutDir: false };
-  for (const entry of entries) await build({ configFile, logLevel: 'warn', build: { ...options, ...entry } });
-  after(part);
-  writeFileSync(join(part, STAMP), sources);
-  rmSync(dist, { recursive: true, force: true });
   try {
+    for (const entry of entries)
+      await build({ configFile, logLevel: 'warn', build: { ...options, ...entry } });
+    after(part);
+    writeFileSync(join(part, STAMP), sources);
+    rmSync(dist, { recursive: true, force: true });
     renameSync(part, dist);
   } catch (error) {
-    // somebody else was faster
-    rmSync(part, { recursive: true, force: true });
+    // somebody else may have been faster
     if (!isCurrent(dist, sources)) throw error;
+  } finally {
+    rmSync(part, { recursive: true, force: true });
   }
 }
 
