@@ -2,7 +2,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import express from 'express';
-import type { Express, NextFunction, RequestHandler, Response } from 'express';
+import type { Express, RequestHandler } from 'express';
 import { AppError } from '../errors.ts';
 import { onlyThese } from './rest.ts';
 
@@ -32,13 +32,6 @@ function compressed(files: ReadonlySet<string>): RequestHandler {
   };
 }
 
-/** No file of the page, or one that a newer build has taken away: what is answered instead is not compressed. */
-function absent(res: Response, next: NextFunction): void {
-  if (!res.hasHeader('Content-Encoding')) return next();
-  for (const header of ['Content-Encoding', 'Content-Type']) res.removeHeader(header);
-  next(new AppError('NOT_FOUND'));
-}
-
 /** `index.html` is `/`. Without a page, `/` says how to get it; everything else of the server works. */
 export function mountPage(app: Express, directory: string): void {
   if (!existsSync(join(directory, 'index.html'))) {
@@ -56,8 +49,14 @@ export function mountPage(app: Express, directory: string): void {
     },
   });
   app.use((req, res, next) => {
-    if (req.method !== 'GET' && req.method !== 'HEAD') next();
-    else compressed(files)(req, res, () => serve(req, res, () => absent(res, next)));
+    if (req.method !== 'GET' && req.method !== 'HEAD') return next();
+    // a newer build may have taken it away; what is answered instead is not compressed
+    const isOurs = files.has(req.path);
+    const absent = () => {
+      for (const header of ['Content-Encoding', 'Content-Type']) res.removeHeader(header);
+      next(isOurs ? new AppError('NOT_FOUND') : undefined);
+    };
+    compressed(files)(req, res, () => serve(req, res, absent));
   });
   for (const path of ['/', ...files]) app.all(path, onlyThese(['GET', 'HEAD']));
 }
