@@ -35,13 +35,15 @@ interface Product {
   after: (part: string) => void;
 }
 
-/** Builds beside the old one and takes its place in one step: a server that starts meanwhile sees a whole one. */
+/** Builds beside the old one and then takes its place: what a server reads meanwhile is whole. */
 async function buildWith({ directory, entries, after }: Product): Promise<void> {
   const dist = join(client, directory, 'dist');
   const sources = sourcesOf(directory);
   if (isCurrent(dist, sources)) return;
   const { build } = await import('vite');
   const part = `${dist}.${process.pid}`;
+  const old = `${part}.old`;
+  rmSync(part, { recursive: true, force: true });
   const configFile = join(client, directory, 'vite.config.ts');
   const options = { outDir: part, emptyOutDir: false };
   try {
@@ -49,13 +51,13 @@ async function buildWith({ directory, entries, after }: Product): Promise<void> 
       await build({ configFile, logLevel: 'warn', build: { ...options, ...entry } });
     after(part);
     writeFileSync(join(part, STAMP), sources);
-    rmSync(dist, { recursive: true, force: true });
+    if (existsSync(dist)) renameSync(dist, old);
     renameSync(part, dist);
   } catch (error) {
     // somebody else may have been faster
     if (!isCurrent(dist, sources)) throw error;
   } finally {
-    rmSync(part, { recursive: true, force: true });
+    for (const path of [part, old]) rmSync(path, { recursive: true, force: true });
   }
 }
 

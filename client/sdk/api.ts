@@ -40,7 +40,7 @@ export interface ClientOptions {
   token?: string | (() => string | Promise<string>);
   /**
    * Where inputs that are not sent yet, and drafts, outlive a reload. Default: `sessionStorage` in a browser (gone with
-   * the tab), else memory.
+   * the tab), else nowhere.
    */
   storage?: KeyValueStorage;
   /** What may be used, best first. Default: socket, stream, poll. */

@@ -12,7 +12,7 @@ import { Connection } from './connection.ts';
 import { ChatError, ConnectionError } from './errors.ts';
 import type { Announcement, OperationName } from './line.ts';
 import { Session } from './session.ts';
-import { defaultStorage, keep, newKey, ownOrigin, watchSurroundings } from './surroundings.ts';
+import { defaultStorage, keep, newKey, recall, ownOrigin, watchSurroundings } from './surroundings.ts';
 import { Value } from './value.ts';
 import type { Operations } from './wire.ts';
 
@@ -39,7 +39,6 @@ class Client implements ChatClient {
   readonly #keys = new Set<string>();
   readonly #url: string;
   readonly #unwatch: () => void;
-  #storage: KeyValueStorage | undefined;
 
   constructor(options: ClientOptions) {
     this.#options = options;
@@ -57,9 +56,9 @@ class Client implements ChatClient {
     return this.#connection.state;
   }
 
-  /** Made with the first use: nothing is touched before. */
-  get #kept(): KeyValueStorage {
-    return (this.#storage ??= this.#options.storage ?? defaultStorage());
+  /** Looked for with the first use: nothing is touched before. */
+  get #kept(): KeyValueStorage | undefined {
+    return this.#options.storage ?? defaultStorage();
   }
 
   async #token(): Promise<string | undefined> {
@@ -132,7 +131,7 @@ class Client implements ChatClient {
   async #create(input: CreateInput): Promise<Operations['session:create']['output']> {
     const storage = this.#kept;
     const slot = `stillpoint:${this.#url}:create:${input.session_id ?? ''}`;
-    const before = storage.getItem(slot);
+    const before = recall(storage, slot);
     const key = input.create_key ?? (before && !this.#keys.has(before) ? before : newKey());
     this.#keys.add(key);
     keep(storage, slot, key);

@@ -92,6 +92,8 @@ export class Connection {
     clearTimeout(this.#timer);
     if (after.phase !== 'online') this.#use(null);
     this.state.set(after);
+    // a listener may have gone on
+    if (this.state.get() !== after) return;
     if (after.phase === 'connecting') void this.#open();
     else if (after.phase === 'online') this.#upgradeAfter(UPGRADE_FIRST_MS);
     else if (after.phase !== 'closed') this.#againAfter('delayMs' in after ? after.delayMs : OFFLINE_MS);

@@ -28,7 +28,7 @@ export class ChatError extends Error {
   readonly safety: SafetyNotice | undefined;
 
   constructor(refusal: Refusal) {
-    super(refusal.message);
+    super(refusal.message || refusal.code);
     this.code = refusal.code;
     this.status = refusal.status;
     this.retryable = refusal.retryable ?? mayPass(refusal);
@@ -44,7 +44,7 @@ export class ConnectionError extends Error {
   readonly reason: 'lost' | 'timeout' | 'unreachable' | 'closed';
 
   constructor(reason: ConnectionError['reason'], options?: ErrorOptions) {
-    super(`no answer: ${reason}`, options);
+    super(reason, options);
     this.reason = reason;
   }
 }
@@ -56,7 +56,7 @@ export class ReplyReset extends Error {
   readonly kept: string;
 
   constructor(kept: string) {
-    super('words were taken back');
+    super('taken back');
     this.kept = kept;
   }
 }

@@ -25,7 +25,7 @@ function segment(value: unknown): string {
     throw new ChatError({
       code: 'VALIDATION_FAILED',
       status: 422,
-      message: 'cannot stand in a path',
+      message: 'not in a path',
     });
   return encodeURIComponent(text);
 }
@@ -33,7 +33,7 @@ function segment(value: unknown): string {
 /** Method, address and body of an operation. */
 export function lineOf(url: string, name: OperationName, input: Fields) {
   const route = known[name];
-  if (!route) throw new ChatError({ code: 'NOT_FOUND', status: 404, message: `${name} needs a socket` });
+  if (!route) throw new ChatError({ code: 'NOT_FOUND', status: 404, message: name });
   const [method, path, ...query] = route;
   const rest = { ...input };
   const filled = path.replaceAll(/:(\w+)/g, (_, field: string) => {
@@ -86,13 +86,19 @@ export async function requestOverHttp<N extends OperationName>(
   try {
     const headers = await headersFor(server, { Prefer: 'respond-async' });
     const response = await fetch(address, { method, headers, body, signal: limit });
-    if (!response.ok) throw await refusalOf(response);
+    if (!response.ok) throw refusedBy(response.status, await refusalOf(response));
     return (await bodyOf(response)) as Operations[N]['output'];
   } catch (error) {
     if (error instanceof ChatError || error instanceof ConnectionError || signal?.aborted) throw error;
     throw new ConnectionError(limit.aborted ? 'timeout' : 'lost', { cause: error });
   }
 }
+
+/** Somebody on the way may refuse for good, in words of their own: asking again would not help. */
+const refusedBy = (status: number, error: Error): Error =>
+  error instanceof ChatError || status >= 429 || status === 408
+    ? error
+    : new ChatError({ code: 'FORBIDDEN', status, message: '' });
 
 /** A long poll that found nothing has no body: its cursor is in a header. */
 async function bodyOf(response: Response): Promise<unknown> {

@@ -11,7 +11,8 @@ export type Arrival = { [E in keyof Pushes]: { event: E; data: Pushes[E] } }[key
 export type Entry = Extract<Arrival, { event: LoggedPush }>;
 
 /** What a later version says beyond these is handed on, and means nothing here. */
-export const arrivalOf = (event: string, data: unknown): Arrival => ({ event, data }) as Arrival;
+export const arrivalOf = (event: string, data: unknown): Arrival =>
+  ({ event, data: Object(data) }) as Arrival;
 
 export const isEntry = (arrival: Arrival): arrival is Entry => 'seq' in arrival.data;
 

@@ -1,7 +1,7 @@
 // Inputs on their way: kept before the first try, sent in order, and each until it is known to be stored or refused. [P-6]
 import type { KeyValueStorage, PendingInput } from './api.ts';
 import { ChatError, ConnectionError } from './errors.ts';
-import { keep } from './surroundings.ts';
+import { keep, recall } from './surroundings.ts';
 import type { Admission, Operations } from './wire.ts';
 
 /** Tries of an input that the server refuses for now, each after twice the time: about a minute. */
@@ -9,7 +9,7 @@ const TRIES = 6;
 const AGAIN_MS = 1_000;
 
 /** What is kept of an input over a reload. */
-interface Kept {
+interface Input {
   inputId: string;
   text: string;
   interrupt: boolean;
@@ -18,7 +18,7 @@ interface Kept {
 }
 
 interface Item {
-  readonly kept: Kept;
+  readonly input: Input;
   state: PendingInput['state'];
   error: PendingInput['error'];
   /** What it waits for: nothing, those before it, the end of the live turn, or a time. */
@@ -30,8 +30,9 @@ interface Item {
 }
 
 export interface OutboxParts {
-  storage: KeyValueStorage;
-  key: string;
+  storage: KeyValueStorage | undefined;
+  /** Null: nothing is kept. */
+  key: string | null;
   send<N extends 'session:input' | 'turn:retry'>(name: N, input: Sent<N>): Promise<Admission>;
   /** Is refused, always; with `safety` where the words show risk. */
   screen(text: string): Promise<unknown>;
@@ -49,7 +50,7 @@ export class Outbox {
   pending: readonly PendingInput[] = [];
   readonly #parts: OutboxParts;
   #items: Item[];
-  #key: string;
+  #key: string | null;
   #isReady = false;
   #isSending = false;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -57,22 +58,29 @@ export class Outbox {
   constructor(parts: OutboxParts) {
     this.#parts = parts;
     this.#key = parts.key;
-    this.#items = restored(parts).map((kept) => ({ ...fresh(kept, null), mayBeStored: true }));
+    this.#items = restored(parts).map((input) => ({ ...fresh(input, null), mayBeStored: true }));
     this.pending = this.#items.map(viewOf);
   }
 
   /** Takes an input over. It settles with its admission, or with why it was not taken. */
-  add(kept: Kept, settle: NonNullable<Item['settle']>): void {
-    const same = this.#find(kept.inputId);
-    if (same) same.settle = settle;
-    else this.#items.push(fresh(kept, settle));
+  add(input: Input, settle: NonNullable<Item['settle']>): void {
+    const same = this.#find(input.inputId);
+    // the same key with another text is for the server to refuse
+    if (same?.input.text !== input.text) this.#items.push(fresh(input, settle));
+    else {
+      const { settle: before } = same;
+      same.settle = (admission, error) => {
+        before?.(admission, error);
+        settle(admission, error);
+      };
+      this.resend(input.inputId);
+    }
     this.#changed();
     this.#flush();
   }
 
-  /** Keeps them under another key from here on. */
-  rename(key: string): void {
-    keep(this.#parts.storage, this.#key, null);
+  /** Keeps them under this key from here on. */
+  rename(key: string | null): void {
     this.#key = key;
     this.#changed();
   }
@@ -93,7 +101,7 @@ export class Outbox {
   resend(inputId: string): void {
     const item = this.#find(inputId);
     if (item?.state !== 'refused') return;
-    Object.assign(item, fresh(item.kept, item.settle));
+    Object.assign(item, fresh(item.input, item.settle));
     this.#changed();
     this.#flush();
   }
@@ -118,6 +126,7 @@ export class Outbox {
   /** Nobody waits any more; what is kept stays kept. */
   abandon(why: Error): void {
     this.#isReady = false;
+    this.#key = null;
     clearTimeout(this.#timer);
     for (const item of this.#items) {
       item.settle?.(null, why);
@@ -126,7 +135,7 @@ export class Outbox {
   }
 
   #find(inputId: string): Item | undefined {
-    return this.#items.find(({ kept }) => kept.inputId === inputId);
+    return this.#items.find(({ input }) => input.inputId === inputId);
   }
 
   #drop(item: Item): void {
@@ -135,7 +144,7 @@ export class Outbox {
   }
 
   #changed(): void {
-    const all = this.#items.map(({ kept }) => kept);
+    const all = this.#items.map(({ input }) => input);
     keep(this.#parts.storage, this.#key, all.length === 0 ? null : JSON.stringify(all));
     this.pending = this.#items.map(viewOf);
     this.#parts.changed();
@@ -160,10 +169,11 @@ export class Outbox {
   async #screen(item: Item): Promise<void> {
     item.gate = 'order';
     try {
-      await this.#parts.screen(item.kept.text);
+      await this.#parts.screen(item.input.text);
     } catch (error) {
       if (!(error instanceof ChatError)) item.gate = 'open';
-      else if (error.safety) this.#items = [item, ...this.#items.filter((other) => other !== item)];
+      else if (error.safety && this.#items.includes(item))
+        this.#items = [item, ...this.#items.filter((other) => other !== item)];
     }
   }
 
@@ -182,7 +192,7 @@ export class Outbox {
     }
   }
 
-  #request({ kept: { inputId: input_id, text, interrupt, retryOf } }: Item): Promise<Admission> {
+  #request({ input: { inputId: input_id, text, interrupt, retryOf } }: Item): Promise<Admission> {
     return retryOf === null
       ? this.#parts.send('session:input', { user_input: text, input_id, interrupt })
       : this.#parts.send('turn:retry', { turn_id: retryOf, input_id });
@@ -219,8 +229,8 @@ export class Outbox {
   }
 }
 
-const fresh = (kept: Kept, settle: Item['settle']): Item => ({
-  kept,
+const fresh = (input: Input, settle: Item['settle']): Item => ({
+  input,
   state: 'waiting',
   error: null,
   gate: 'open',
@@ -229,16 +239,16 @@ const fresh = (kept: Kept, settle: Item['settle']): Item => ({
   settle,
 });
 
-const viewOf = ({ kept: { inputId, text }, state, error }: Item): PendingInput => ({
+const viewOf = ({ input: { inputId, text }, state, error }: Item): PendingInput => ({
   inputId,
   text,
   state,
   error,
 });
 
-function restored({ storage, key }: OutboxParts): Kept[] {
+function restored({ storage, key }: OutboxParts): Input[] {
   try {
-    const kept: unknown = JSON.parse(storage.getItem(key) ?? '[]');
+    const kept: unknown = JSON.parse(recall(storage, key) ?? '[]');
     return Array.isArray(kept) ? kept : [];
   } catch {
     return [];

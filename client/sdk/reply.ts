@@ -121,7 +121,7 @@ export class SessionReply implements Reply {
 
 function errorOf({ state, error }: TurnView): ChatError {
   if (state === 'cancelled') return cancelled();
-  return new ChatError(error ?? { code: 'INTERNAL', status: 500, message: 'no response' });
+  return new ChatError(error ?? { code: 'INTERNAL', status: 500, message: '' });
 }
 
 export const cancelled = (): ChatError =>

@@ -65,7 +65,7 @@ export class SessionLog {
   /** Asks anew for what could not be followed. */
   again(): void {
     this.error = null;
-    if (this.#following || this.transcript) return;
+    if (this.#following || this.transcript) return this.#parts.changed();
     this.phase = 'new';
     this.#follow();
     this.#parts.changed();

@@ -16,9 +16,9 @@ import type { Arrival, Line, OperationName } from './line.ts';
 import { Outbox } from './outbox.ts';
 import { cancelled, SessionReply } from './reply.ts';
 import { SessionLog } from './session-log.ts';
-import { keep, newKey } from './surroundings.ts';
+import { keep, newKey, recall } from './surroundings.ts';
 import { nothing, partsOf, turnOf, withEarlier } from './transcript.ts';
-import { Value } from './value.ts';
+import { safely, Value } from './value.ts';
 import type { Admission, Operations, SessionExport } from './wire.ts';
 
 /** After a confirmed cancel the end entry of the turn is on its way; it is waited for so long. */
@@ -27,7 +27,7 @@ const AGAIN_MS = 1_000;
 
 export interface SessionParts {
   connection: Connection;
-  storage: KeyValueStorage;
+  storage: KeyValueStorage | undefined;
   /** Of everything that this client keeps. */
   prefix: string;
   create(input: CreateInput): Promise<Operations['session:create']['output']>;
@@ -53,10 +53,12 @@ export class Session implements ChatSession {
   #line: Line | null = null;
   #unsubscribe: (() => void) | null = null;
   #making: Promise<SessionInfo> | null = null;
+  #draft: string;
 
   constructor(id: string | null, parts: SessionParts) {
     this.#id = id;
     this.#parts = parts;
+    this.#draft = recall(parts.storage, this.#key('draft')) ?? '';
     this.#log = new SessionLog({
       changed: () => this.#changed(),
       applied: (arrival) => this.#emit(arrival),
@@ -101,7 +103,8 @@ export class Session implements ChatSession {
     this.start();
     if (this.#id === null) return await this.#make();
     const { info, error } = await this.state.until(
-      (state) => state.info !== null || state.error !== null || state.phase === 'absent',
+      ({ info, error, phase }) =>
+        info !== null || error !== null || phase === 'absent' || phase === 'deleted',
     );
     if (error) throw error;
     if (!info) throw notFound();
@@ -110,9 +113,13 @@ export class Session implements ChatSession {
 
   /** Follows from here on, over every line. */
   start(): void {
-    if (this.#unsubscribe) return;
+    if (this.#unsubscribe) {
+      if (this.#line && this.#id === null) this.#make().catch(() => {});
+      return;
+    }
     const { connection } = this.#parts;
     this.#parts.named(this);
+    this.#outbox.rename(this.#key('inputs'));
     if (connection.state.get().phase === 'closed') return this.abandon(connection.whyNot());
     this.#unsubscribe = connection.line.subscribe(() => this.#attach(connection.line.get()));
     connection.tell({ type: 'wanted' });
@@ -123,29 +130,36 @@ export class Session implements ChatSession {
   #attach(line: Line | null): void {
     if (line === this.#line) return;
     this.#line = line;
-    if (line && this.#id === null) this.#make().catch((error: Error) => this.#outbox.clear(error));
+    if (line && this.#id === null) this.#make().catch(() => {});
     this.#outbox.ready(line !== null && this.#id !== null);
     this.#log.attach(this.#id, line);
   }
 
   /** The server makes the id; the same key until it is known. [S-5] */
   #make(): Promise<SessionInfo> {
-    this.#making ??= this.#insist(() => this.#parts.create({})).then((info) => {
-      this.adopt(info);
-      this.#outbox.ready(this.#line !== null);
-      this.#log.attach(this.#id, this.#line);
-      return info;
-    });
+    this.#making ??= this.#insist(() => this.#parts.create({})).then(
+      (info) => {
+        // it was closed meanwhile
+        if (!this.#unsubscribe) return info;
+        this.adopt(info);
+        this.#outbox.ready(this.#line !== null);
+        this.#log.attach(this.#id, this.#line);
+        return info;
+      },
+      (error: ChatError | ConnectionError) => {
+        this.#making = null;
+        this.abandon(error);
+        throw error;
+      },
+    );
     return this.#making;
   }
 
-  /** What was typed and said meanwhile moves under the id. */
+  /** What was typed and said meanwhile is kept from here on. */
   #name(id: string): void {
     if (this.#id === id) return;
-    const draft = this.draft;
-    this.keepDraft('');
     this.#id = id;
-    this.keepDraft(draft);
+    this.keepDraft(this.#draft);
     this.#outbox.rename(this.#key('inputs'));
     this.#parts.named(this);
   }
@@ -240,12 +254,20 @@ export class Session implements ChatSession {
     if (turnId !== undefined && !reply.isOver) await this.cancel(turnId);
   }
 
-  async cancel(turnId = this.#log.transcript?.live?.turn_id): Promise<Operations['turn:cancel']['output']> {
+  async cancel(turnId = this.#lastTurnId()): Promise<Operations['turn:cancel']['output']> {
     const answer = await this.#insist(() => this.#request('turn:cancel', { turn_id: turnId }));
-    const isOver = () => this.#log.transcript?.live?.turn_id !== answer.turn_id;
+    const isOver = () => {
+      const { transcript } = this.#log;
+      return !transcript || Boolean(turnOf(transcript, answer.turn_id)?.ended_at);
+    };
     // its end entry may still be on its way, and words before it
     await this.state.until(isOver, AbortSignal.timeout(END_MS)).catch(() => {});
     return answer;
+  }
+
+  /** The live turn; the log may not have come to one that is known to be stored. */
+  #lastTurnId(): string | undefined {
+    return this.#log.transcript?.live?.turn_id ?? [...this.#replies].at(-1)?.knownTurnId;
   }
 
   resend(inputId: string): void {
@@ -294,16 +316,18 @@ export class Session implements ChatSession {
 
   // keeping
 
-  #key(what: string): string {
-    return `${this.#parts.prefix}${what}:${this.#id ?? ''}`;
+  /** Without an id nothing is kept: another handle without one would find it. */
+  #key(what: string): string | null {
+    return this.#id === null ? null : `${this.#parts.prefix}${what}:${this.#id}`;
   }
 
   get draft(): string {
-    return this.#parts.storage.getItem(this.#key('draft')) ?? '';
+    return this.#draft;
   }
 
   keepDraft(text: string): void {
-    keep(this.#parts.storage, this.#key('draft'), text === '' ? null : text);
+    this.#draft = text;
+    keep(this.#parts.storage, this.#key('draft'), text || null);
   }
 
   /** Nothing of a deleted session stays here. */
@@ -323,7 +347,7 @@ export class Session implements ChatSession {
   }
 
   #emit({ event, data }: Arrival): void {
-    for (const listener of this.#listeners.get(event) ?? []) listener(data as never);
+    for (const listener of this.#listeners.get(event) ?? []) safely(() => listener(data as never));
   }
 
   #view(): SessionState {
@@ -362,5 +386,4 @@ export class Session implements ChatSession {
 
 const isLost = (error: unknown) => error instanceof ConnectionError && error.reason !== 'closed';
 
-const notFound = (): ChatError =>
-  new ChatError({ code: 'SESSION_NOT_FOUND', status: 404, message: 'no such session' });
+const notFound = (): ChatError => new ChatError({ code: 'SESSION_NOT_FOUND', status: 404, message: '' });

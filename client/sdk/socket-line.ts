@@ -26,7 +26,8 @@ const withoutEvent: ReadonlySet<OperationName> = new Set([
 type Ack = { ok: true } | { ok: false; error: Refusal };
 
 /** Resolves once it is connected. @throws ChatError: the server does not let this client in; ConnectionError */
-export function openSocketLine(server: Server, events: LineEvents, timeoutMs: number): Promise<Line> {
+export async function openSocketLine(server: Server, events: LineEvents, timeoutMs: number): Promise<Line> {
+  const token = await server.token();
   const { origin, pathname } = new URL(server.url);
   const socket = io(origin, {
     path: `${pathname.replace(/\/$/, '')}/socket.io`,
@@ -34,9 +35,9 @@ export function openSocketLine(server: Server, events: LineEvents, timeoutMs: nu
     reconnection: false,
     autoConnect: false,
     forceNew: true,
-    auth: (give) => void server.token().then((token) => give(token === undefined ? {} : { token }), give),
+    auth: token === undefined ? {} : { token },
   });
-  return new Promise((resolve, reject) => {
+  return await new Promise((resolve, reject) => {
     const fail = (error: Error) => {
       clearTimeout(timer);
       socket.disconnect();

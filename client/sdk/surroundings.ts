@@ -17,27 +17,13 @@ const around = (): Surroundings => globalThis;
 /** Where a page comes from; Node has no such place. */
 export const ownOrigin = (): string | undefined => around().location?.origin;
 
-/** In a browser that allows it the storage of the tab, else memory. */
-export function defaultStorage(): KeyValueStorage {
-  const probe = 'stillpoint:probe';
+/** The storage of the tab, in a browser that allows it. */
+export function defaultStorage(): KeyValueStorage | undefined {
   try {
-    const storage = ownOrigin() === undefined ? undefined : around().sessionStorage;
-    storage?.setItem(probe, '');
-    storage?.removeItem(probe);
-    if (storage) return storage;
+    return ownOrigin() === undefined ? undefined : around().sessionStorage;
   } catch {
-    // private windows and full storages refuse
+    return undefined;
   }
-  return memoryStorage();
-}
-
-function memoryStorage(): KeyValueStorage {
-  const kept = new Map<string, string>();
-  return {
-    getItem: (key) => kept.get(key) ?? null,
-    setItem: (key, value) => void kept.set(key, value),
-    removeItem: (key) => void kept.delete(key),
-  };
 }
 
 /**
@@ -67,12 +53,22 @@ export function watchSurroundings(listener: (isOffline: boolean) => void): () =>
 export const newKey = (): string =>
   Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
 
-/** A full storage loses the reload, not the words. */
-export function keep(storage: KeyValueStorage, key: string, text: string | null): void {
+/** A full storage, or none, loses the reload, not the words. A null key keeps nothing. */
+export function keep(storage: KeyValueStorage | undefined, key: string | null, text: string | null): void {
   try {
-    if (text === null) storage.removeItem(key);
-    else storage.setItem(key, text);
+    if (key === null) return;
+    if (text === null) storage?.removeItem(key);
+    else storage?.setItem(key, text);
   } catch {
     // nothing can be done about it
+  }
+}
+
+/** What is kept there; a storage that cannot be read holds nothing. */
+export function recall(storage: KeyValueStorage | undefined, key: string | null): string | null {
+  try {
+    return (key !== null && storage?.getItem(key)) || null;
+  } catch {
+    return null;
   }
 }

@@ -16,7 +16,7 @@ export class Value<T> implements Readable<T> {
   set(next: T): void {
     if (next === this.#current) return;
     this.#current = next;
-    for (const listener of this.#listeners) listener();
+    for (const listener of this.#listeners) safely(listener);
   }
 
   subscribe(listener: () => void): () => void {
@@ -37,6 +37,17 @@ export class Value<T> implements Readable<T> {
       const unsubscribe = this.subscribe(look);
       signal?.addEventListener('abort', look);
       look();
+    });
+  }
+}
+
+/** A listener that throws stops nobody else; its error is reported as uncaught. */
+export function safely(listener: () => void): void {
+  try {
+    listener();
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error;
     });
   }
 }

@@ -1,8 +1,9 @@
 import type { ReactNode } from 'react';
-import { useEffect, useId, useState } from 'react';
+import { useEffect, useId, useState, useSyncExternalStore } from 'react';
 import type { Help } from '../sdk/api.ts';
 import { Filled } from './filled.tsx';
 import { siteLink, telLink, textWay } from './help-links.ts';
+import { isShort, watchHeight } from './viewport.ts';
 import type { Words, WordKey } from './words.ts';
 import { useWords } from './words.ts';
 
@@ -10,15 +11,16 @@ type Resource = Help['resources'][number];
 
 /**
  * Places to get help, from people. It can be folded to the first of them but not taken away; places that were not shown
- * before unfold it.
+ * before unfold it. Above a keyboard it begins folded: the words and where one writes have to stay in sight.
  */
 export function HelpCard({ help }: { help: Help }): ReactNode {
   const { t } = useWords();
   const body = useId();
   const { resources, text } = help;
   const shown = JSON.stringify(resources);
-  const [folded, setFolded] = useState<string | null>(null);
-  const isFolded = folded === shown;
+  const hasNoRoom = useSyncExternalStore(watchHeight, isShort, () => false);
+  const [chosen, choose] = useState<{ shown: string; isFolded: boolean } | null>(null);
+  const isFolded = chosen?.shown === shown ? chosen.isFolded : hasNoRoom;
   const first = resources.find(({ phone }) => phone) ?? resources[0];
   return (
     <aside className="help-card" aria-label={t('parts.help.label')} data-folded={isFolded}>
@@ -30,7 +32,7 @@ export function HelpCard({ help }: { help: Help }): ReactNode {
           className="help-fold"
           aria-expanded={!isFolded}
           aria-controls={body}
-          onClick={() => setFolded(isFolded ? null : shown)}
+          onClick={() => choose({ shown, isFolded: !isFolded })}
         >
           {t(isFolded ? 'parts.help.unfold' : 'parts.help.fold')}
         </button>

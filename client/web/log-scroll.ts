@@ -46,7 +46,10 @@ export class LogScroll {
    */
   settle(said = this.#said, content = this.#content): void {
     this.#release();
-    const newest = this.#log.querySelector('.pending:last-child, .chunk:last-child > .turn:last-child');
+    // what is on its way stands below all turns
+    const newest =
+      this.#log.querySelector('.pending:last-child') ??
+      this.#log.querySelector('.chunk:last-child > .turn:last-child');
     this.#isAwaited ||= said !== this.#said;
     const isOwn = this.#isAwaited && newest !== this.#newest;
     const hasCome = content !== this.#content;
@@ -82,10 +85,17 @@ export class LogScroll {
   #follow(): void {
     const log = this.#log;
     const end = log.scrollHeight - log.clientHeight;
-    const start = this.#newest ? this.#topOf(this.#newest) - GAP : end;
+    const start = this.#newest ? this.#startOf(this.#newest) : end;
     // who has gone on past its beginning reads at the end
     const target = log.scrollTop > start + 1 ? end : Math.min(end, start);
     if (target > log.scrollTop) log.scrollTop = target;
+  }
+
+  /** Its beginning; but the first words of a reply come to the middle at least, whatever stands above them. */
+  #startOf(turn: Element): number {
+    const top = this.#topOf(turn) - GAP;
+    const reply = turn.querySelector('.reply:not(:empty)');
+    return reply ? Math.max(top, this.#topOf(reply) - this.#log.clientHeight / 2) : top;
   }
 
   #topOf(element: Element): number {

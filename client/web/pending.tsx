@@ -46,7 +46,10 @@ function PendingItem({ input, isOnline, onResend, onEdit }: ItemProps): ReactNod
       <p className="said" dir="auto">
         {input.text}
       </p>
-      <p className="note">{pendingNote(input, isOnline, words)}</p>
+      {/* a place of its own when refused: nobody may take words for sent that are not */}
+      <p key={input.state} className="note" role={input.state === 'refused' ? 'alert' : undefined}>
+        {pendingNote(input, isOnline, words)}
+      </p>
       {input.state !== 'sending' && (
         <p className="row">
           {input.state === 'refused' && (

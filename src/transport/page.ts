@@ -51,7 +51,7 @@ export function mountPage(app: Express, directory: string): void {
   app.use((req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return next();
     // a newer build may have taken it away; what is answered instead is not compressed
-    const isOurs = files.has(req.path);
+    const isOurs = files.has(req.path === '/' ? '/index.html' : req.path);
     const absent = () => {
       for (const header of ['Content-Encoding', 'Content-Type']) res.removeHeader(header);
       next(isOurs ? new AppError('NOT_FOUND') : undefined);

@@ -55,6 +55,18 @@ async function install(directory: string): Promise<void> {
   await writeFile(join(directory, 'package.json'), JSON.stringify({ type: 'module' }));
 }
 
+test('no name that its users see is among those that are shortened', async () => {
+  const config = await readFile(join(sdk, 'vite.config.ts'), 'utf8');
+  const lists = [...config.matchAll(/^ {2}'([\w|]+)',$/gm)].map(([, names = '']) => names.split('|'));
+  const files = ['api.ts', 'errors.ts', 'wire.ts', 'wire-model.ts'];
+  const seen = (await Promise.all(files.map((file) => readFile(join(sdk, file), 'utf8')))).join('\n');
+
+  const shortened = lists.flat();
+
+  expect(shortened.length).toBeGreaterThan(40);
+  expect(shortened.filter((name) => new RegExp(`^ +(readonly )?${name}[?:(<]`, 'm').test(seen))).toEqual([]);
+});
+
 const consumer = `
 import { ChatError, ConnectionError, createClient, ReplyReset } from 'stillpoint-client';
 import type { ChatClient, ChatSession, ConnectionState, Reply, SessionState, TherapistResponse, Turn } from 'stillpoint-client';
