@@ -128,26 +128,6 @@ describe.for(transports)('over %s', (via) => {
   });
 });
 
-test('a connection that went silent is given up by the client itself (scenario 3)', async () => {
-  const reply = words(30);
-  scene.fake.next({ reply });
-  scene.fake.hold('piece', 10);
-  await using proxy = await startTcpProxy({ target: scene.server.port });
-  using client = createClient({ url: proxy.url, transports: ['socket'] });
-  const session = client.session('silent');
-  const said = session.say('hello');
-  await shows(session, words(10));
-
-  proxy.swallow();
-  scene.fake.release();
-  await proxy.until(() => proxy.lost.down > 100, 'words that got lost');
-  proxy.heal();
-  const state = await rests(session, 1, 80_000);
-
-  expect(state.turns).toMatchObject([{ state: 'done', text: reply }]);
-  expect(await textOf(said)).toBe(reply);
-});
-
 test('connection states are new objects that tell what happened', async () => {
   await using proxy = await startTcpProxy({ target: scene.server.port });
   using client = createClient({ url: proxy.url, transports: ['socket'] });
