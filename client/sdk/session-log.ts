@@ -45,6 +45,8 @@ export class SessionLog {
   #due: ReturnType<typeof setTimeout> | undefined;
   #again: ReturnType<typeof setTimeout> | undefined;
   #resyncedAt = -Infinity;
+  /** An input was stored since it was last asked for. */
+  #isMade = false;
 
   constructor(parts: LogParts) {
     this.#parts = parts;
@@ -86,6 +88,8 @@ export class SessionLog {
   stored({ cursor }: Admission): void {
     const { epoch, seq } = transcripts.partsOf(cursor);
     if (!this.#following) return this.#follow();
+    // what is being asked may have been answered before
+    this.#isMade = true;
     if (!this.transcript) return;
     if (this.transcript.epoch !== epoch) return this.#startOver();
     clearTimeout(this.#due);
@@ -119,13 +123,14 @@ export class SessionLog {
     this.phase = wasThere ? 'deleted' : 'absent';
     if (wasThere) this.#parts.deleted();
     this.#parts.changed();
-    const { epoch } = transcript ?? transcripts.nothing;
-    if (transcript)
-      this.#parts.applied({ event: 'session:deleted', data: { session_id: this.#id ?? '', epoch } });
+    if (!transcript) return;
+    const data = { session_id: this.#id ?? '', epoch: transcript.epoch };
+    this.#parts.applied({ event: 'session:deleted', data });
   }
 
   #follow(): void {
     if (!this.#line || this.#id === null || this.#following) return;
+    this.#isMade = false;
     this.#following = this.#line.follow(this.#id, this.#reader());
     this.#heard();
   }
@@ -163,7 +168,7 @@ export class SessionLog {
 
   #refused(error: ChatError): void {
     this.#unfollow();
-    if (error.code === 'SESSION_NOT_FOUND') return this.gone();
+    if (error.code === 'SESSION_NOT_FOUND') return this.#isMade ? this.#follow() : this.gone();
     this.error = error;
     if (error.retryable) this.#again = setTimeout(() => this.#follow(), error.retryAfterMs ?? AGAIN_MS);
     this.#parts.changed();
