@@ -3,7 +3,6 @@ import type { ChatError, ConnectionError } from './errors.ts';
 import type {
   Disclosure,
   HumanMessage,
-  LoggedPush,
   Operations,
   Pushes,
   Resource,
@@ -227,5 +226,3 @@ export interface ChatSession extends Disposable {
   /** Stops following. Nothing changes on the server. [P-10] */
   close(): void;
 }
-
-export type { LoggedPush };

@@ -84,9 +84,8 @@ class Client implements ChatClient {
   }
 
   #endedFor(): void {
-    const state = this.connection.get();
-    if (state.phase !== 'closed') return;
-    for (const session of this.#sessions) session.abandon(state.error ?? new ConnectionError('closed'));
+    if (this.connection.get().phase !== 'closed') return;
+    for (const session of this.#sessions) session.abandon(this.#connection.whyNot());
   }
 
   session(id?: string): ChatSession {
