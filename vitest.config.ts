@@ -14,8 +14,8 @@ export default defineConfig({
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
-      // scripts: they run in processes of their own, where coverage does not see them
-      exclude: ['src/main.ts', 'src/contract/generate.ts'],
+      // scripts and threads: they run in places of their own, where coverage does not see them
+      exclude: ['src/main.ts', 'src/contract/generate.ts', 'src/retrieval/encoder-worker.ts'],
       reporter: ['text-summary'],
       thresholds: { lines: 95 },
     },

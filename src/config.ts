@@ -25,6 +25,13 @@ const flag = z
 
 const text = (value: string) => z.string().trim().min(1).default(value).meta({ hint: 'text' });
 
+const maybe = z
+  .string()
+  .trim()
+  .regex(/^\P{Cc}*$/u)
+  .default('')
+  .meta({ hint: 'text in one line' });
+
 function isHttpUrl(text: string): boolean {
   if (!URL.canParse(text)) return false;
   const { protocol, username, password } = new URL(text);
@@ -136,6 +143,18 @@ const settings = {
   OLLAMA_LOAD_MS: whole(100, 86_400_000, 600_000).describe('Longest load of the model, in ms'),
   OLLAMA_FIRST_TOKEN_MS: whole(100, 86_400_000, 300_000).describe('Longest wait for the first word, in ms'),
   OLLAMA_STALL_MS: whole(100, 86_400_000, 60_000).describe('Longest silence between two words, in ms'),
+  RETRIEVAL: oneOf(['on', 'off'], 'on').describe(
+    'Whether a model is shown examples that fit what the person wrote; they are found by LanceDB',
+  ),
+  EMBED_MODEL: maybe.describe(
+    'Model of Ollama that finds them by meaning, such as nomic-embed-text; empty: the encoder that comes with the server, for English',
+  ),
+  EXEMPLARS_DIR: maybe.describe(
+    'Directory with exemplars of your own, as *.json; they come beside those of the server, and replace what has the same id',
+  ),
+  LANCEDB_URI: maybe.describe(
+    'Where LanceDB keeps its tables: a directory, or an object store for several nodes, such as s3://bucket/path; empty: in DATA_DIR',
+  ),
   GUIDE_WORD_MS: whole(0, 10_000, 30).describe('Pace of the built-in guide, in ms per word'),
   GUIDE_NAME: text('Stillpoint').describe(
     'What the guide calls itself; never the title of a profession that treats people',

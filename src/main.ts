@@ -1,5 +1,5 @@
 // config → parts → listen → graceful stop. The only file that touches process.*
-import { resolve } from 'node:path';
+import { join, resolve } from 'node:path';
 import pino from 'pino';
 import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
@@ -7,11 +7,17 @@ import type { App } from './app.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createGuide } from './model/guide.ts';
+import { nextSpeaker } from './model/model.ts';
 import type { Model, Speakers } from './model/model.ts';
 import { createOllama } from './model/ollama.ts';
+import { createOllamaEmbedder } from './model/ollama-embed.ts';
 import { readSpeaker } from './ops/health.ts';
 import { openWebhook } from './ops/webhook.ts';
 import type { Webhook } from './ops/webhook.ts';
+import { createEncoder } from './retrieval/encoder.ts';
+import { ownDirectory } from './retrieval/exemplars.ts';
+import { LanceRetrieval } from './retrieval/lancedb.ts';
+import { placeOf } from './retrieval/lance.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { brokenTongues } from './safety/tongues-content.ts';
@@ -52,6 +58,38 @@ function openSpeakers(config: Config, log: pino.Logger, resources: AsyncDisposab
   return { model, fallback: config.MODEL === 'ollama' ? null : openGuide() };
 }
 
+/** Examples, by RETRIEVAL; nothing of it is loaded yet. */
+function openRetrieval(
+  config: Config,
+  log: pino.Logger,
+  resources: AsyncDisposableStack,
+): LanceRetrieval | null {
+  if (config.RETRIEVAL === 'off') return null;
+  const encoder = resources.use(createEncoder());
+  const ollama = () =>
+    resources.use(
+      createOllamaEmbedder({
+        baseUrl: config.OLLAMA_BASE_URL,
+        model: config.EMBED_MODEL,
+        chatModel: config.OLLAMA_MODEL,
+        keepAlive: config.OLLAMA_KEEP_ALIVE,
+        pull: config.OLLAMA_PULL,
+        connectMs: CONNECT_MS,
+        loadMs: config.OLLAMA_LOAD_MS,
+        log,
+      }),
+    );
+  return resources.use(
+    new LanceRetrieval({
+      uri: placeOf(config.LANCEDB_URI || join(config.DATA_DIR, 'exemplars')),
+      directories: [ownDirectory, ...(config.EXEMPLARS_DIR === '' ? [] : [resolve(config.EXEMPLARS_DIR)])],
+      embedder: config.EMBED_MODEL === '' ? encoder : ollama(),
+      standIn: encoder,
+      log,
+    }),
+  );
+}
+
 /** Where alerts go, by ESCALATION_URL. */
 function openReceiver(config: Config, resources: AsyncDisposableStack): Webhook | null {
   if (config.ESCALATION_URL === '') return null;
@@ -84,7 +122,7 @@ async function start(
   config: Config,
   log: pino.Logger,
   resources: AsyncDisposableStack,
-): Promise<{ app: App; speakers: Speakers }> {
+): Promise<{ app: App; speakers: Speakers; retrieval: LanceRetrieval | null }> {
   const store = resources.use(
     await openSqlite({
       directory: resolve(config.DATA_DIR),
@@ -93,10 +131,11 @@ async function start(
     }),
   );
   const speakers = openSpeakers(config, log, resources);
+  const retrieval = openRetrieval(config, log, resources);
   const app = createApp({
     store,
     speakers,
-    retrieval: noRetrieval,
+    retrieval: retrieval ?? noRetrieval,
     rawReplies: config.RAW_REPLIES,
     navigateWithModel: config.NAVIGATE_WITH_MODEL,
     slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
@@ -113,7 +152,7 @@ async function start(
   });
   resources.use(app);
   await speakers.model.known;
-  return { app, speakers };
+  return { app, speakers, retrieval };
 }
 
 /** One line for the person who started it, and exit code 1. */
@@ -162,11 +201,20 @@ function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: Asy
   process.on('SIGINT', stop);
 }
 
+/** After the door is open: nobody waits for examples. The built-in guide needs none, so their encoder stays away then. */
+function startRetrieval(retrieval: LanceRetrieval | null, speakers: Speakers): void {
+  if (retrieval === null) return;
+  // read when its library is loaded, and it warns of every search
+  process.env['LANCEDB_LOG'] ??= 'error';
+  void retrieval.start();
+  if (nextSpeaker(speakers).source !== 'guide') void retrieval.warmUp();
+}
+
 async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = pino({ level: config.LOG_LEVEL, base: null });
   const resources = new AsyncDisposableStack();
-  const { app, speakers } = await start(config, log, resources);
+  const { app, speakers, retrieval } = await start(config, log, resources);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
   stopOnSignal(app, config, log, resources);
   const url = await listen(app, config);
@@ -174,6 +222,7 @@ async function main(): Promise<void> {
   const model = readSpeaker(speakers);
   const { unverified } = reviewOf(Date.now());
   log.info({ url, version: manifest.version, model, unverifiedResources: unverified }, 'listening');
+  startRetrieval(retrieval, speakers);
   if (!process.stdout.isTTY) return;
   const because = model.reason === undefined ? '' : ` (${model.reason})`;
   process.stderr.write(`\n  Stillpoint is at ${url}\n  ${model.name} answers${because}.\n\n`);

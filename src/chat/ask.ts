@@ -1,5 +1,5 @@
-import type { Retrieval } from '../retrieval/retrieval.ts';
-import type { Store } from '../store/store.ts';
+import type { Retrieval, RetrievalQuery } from '../retrieval/retrieval.ts';
+import type { SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { answeredBy, readMemory } from '../therapy/memory.ts';
 import { sentencesIn } from '../therapy/process/acts.ts';
 import { buildPrompt } from '../therapy/prompt.ts';
@@ -25,6 +25,21 @@ export interface AskOptions {
   guideName: string;
 }
 
+const inTime = (signal: AbortSignal): AbortSignal =>
+  AbortSignal.any([signal, AbortSignal.timeout(EXAMPLES_MS)]);
+
+/** Which examples would help with a turn. */
+function wantedBy({ locale }: SessionRecord, { plan, userInput }: TurnRecord): RetrievalQuery {
+  const { state_id: stateId, priority_state: priority, technique } = plan.progress;
+  return {
+    stateId: priority ?? stateId,
+    userInput,
+    technique,
+    context: plan.navigation.rag_query,
+    locale,
+  };
+}
+
 /** The messages of a turn: system prompt with what is remembered, examples, earlier turns, and what the person says now. */
 export function askModel(
   store: Store,
@@ -35,9 +50,10 @@ export function askModel(
     const { plan, userInput } = turn;
     const earlier = (await store.turns(session, turn.n, EARLIER)) ?? [];
     const stateId = plan.progress.state_id;
-    const patience = AbortSignal.any([signal, AbortSignal.timeout(EXAMPLES_MS)]);
     const rests = plan.care.safety.mode !== 'normal';
-    const exemplars = rests ? [] : await retrieval.find({ stateId, userInput }, patience);
+    // the built-in guide says its line, whatever others said
+    const isGuide = model.source === 'guide';
+    const exemplars = rests || isGuide ? [] : await retrieval.find(wantedBy(session, turn), inTime(signal));
     const { slots } = readMemory(plan.memory);
     const messages = buildPrompt({
       turns: earlier.map(({ turn: { userInput: said }, text }) => ({ userInput: said, reply: text })),
@@ -53,12 +69,11 @@ export function askModel(
     });
     const shaping = {
       sentences: sentencesIn(plan.progress.technique, plan.line),
-      said: earlier.slice(-SAID).map(({ text }) => text),
+      said: [...earlier.slice(-SAID).map(({ text }) => text), ...exemplars.map(({ guideLine }) => guideLine)],
       answered: answeredBy(slots),
       line: plan.line,
     };
-    // the built-in guide says the line itself
-    const isWhole = rawReplies || rests || model.source === 'guide';
+    const isWhole = rawReplies || rests || isGuide;
     const shape: Shape = isWhole ? asTheyCome : (shown) => createShaper(shaping, shown);
     return { messages, shape };
   };

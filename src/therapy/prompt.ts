@@ -34,6 +34,8 @@ export const ownInstructions: readonly string[] = [...content.system, ...content
 
 /** Most tokens of earlier turns. More of them would delay the first word. */
 export const HISTORY_TOKENS = 3_000;
+/** Most tokens of examples. */
+const EXAMPLES_TOKENS = 600;
 /** At least so much of what the person says now is kept, its beginning and its end. */
 const INPUT_MIN_TOKENS = 256;
 /** What a template of a model adds to each message. */
@@ -81,14 +83,27 @@ function memoryLines(slots: Slots): string[] {
   ];
 }
 
+/** One line each, however it was written: an example has two parts and no more. */
+const oneLine = (text: string): string => neutralise(text.replace(/\s+/g, ' ').trim());
+
+/** As many as have room, best first. */
+function exampleLines(exemplars: PromptParts['exemplars']): string[] {
+  const kept: string[] = [];
+  let left = EXAMPLES_TOKENS;
+  for (const { clientExample, guideLine } of exemplars) {
+    const text = fill(content.example, { person: oneLine(clientExample), guide: oneLine(guideLine) });
+    left -= tokensOf(text);
+    if (left < 0) break;
+    kept.push(text);
+  }
+  return kept.length > 0 ? [content.examples, ...kept] : [];
+}
+
 function systemPrompt(parts: PromptParts): string {
   const { exemplars, locale, slots, step, line, rests, guideName } = parts;
   const lines = [fill(content.name, { name: guideName }), ...(rests ? content.resting : content.system)];
   if (locale !== null && LOCALE.test(locale)) lines.push(fill(content.language, { locale }));
-  if (exemplars.length > 0) lines.push(content.examples);
-  for (const { clientExample, guideLine } of exemplars) {
-    lines.push(fill(content.example, { person: neutralise(clientExample), guide: neutralise(guideLine) }));
-  }
+  lines.push(...exampleLines(exemplars));
   if (rests) return [...lines, content.restingLine, line].join('\n');
   lines.push(...memoryLines(slots), fill(content.step, { step }));
   if (line !== '') lines.push(content.line, line);

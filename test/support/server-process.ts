@@ -104,6 +104,7 @@ class Child implements ServerProcess {
         HOST: '127.0.0.1',
         PORT: '0',
         DATA_DIR: options.dataDir,
+        RETRIEVAL: 'off',
         NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
         ...options.env,
       },

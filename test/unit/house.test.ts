@@ -21,6 +21,7 @@ const seams = [
   'src/store/escalation.ts',
   'src/model/model.ts',
   'src/retrieval/retrieval.ts',
+  'src/retrieval/embed.ts',
 ];
 
 /** What a room may import besides its own files. */
@@ -30,7 +31,7 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ['src/therapy/', /^src\/(contract|therapy)\//],
   ['src/safety/', /^src\/(contract|safety)\//],
   ['src/store/', /^src\/(contract|store)\/|^src\/errors\.ts/],
-  ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts/],
+  ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts|^src\/retrieval\/(embed|lane)\.ts/],
   ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
   [
     'src/chat/',
