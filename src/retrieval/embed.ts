@@ -43,6 +43,10 @@ export function unit(numbers: Iterable<number>): Float32Array {
   return vector.map((value) => value / length);
 }
 
+/** What lies between some vectors. */
+export const sumOf = (vectors: readonly Float32Array[]): Float32Array =>
+  unit((vectors[0] ?? []).map((_, at) => vectors.reduce((sum, vector) => sum + (vector[at] ?? 0), 0)));
+
 /** Of unit vectors the cosine. */
 export function dot(one: Float32Array, other: Float32Array): number {
   let sum = 0;

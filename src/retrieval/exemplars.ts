@@ -90,11 +90,11 @@ export async function readExemplars(directories: readonly string[]): Promise<Exe
   return { list, refused };
 }
 
-/** What of an exemplar is compared by meaning with what a person writes. */
-export const meaningOf = (exemplar: Exemplar): string => exemplar.client_example;
-
-/** What of an exemplar is compared by words. */
-export const wordsOf = ({ client_example: example, tags }: Exemplar): string => [example, ...tags].join(' ');
+/** What of an exemplar is compared by meaning with what a person writes: the sum of these. */
+export const meaningsOf = ({ client_example: example, tags, situation }: Exemplar): string[] => [
+  `${example}. ${tags.join(' ')}`,
+  `${example}. ${situation}`,
+];
 
 /** Another one makes other tables of the same exemplars. */
 const FORMAT = 1;

@@ -9,21 +9,28 @@ import { VectorCache } from './lance-vectors.ts';
 /** Somebody else may be making the table that could not be opened. */
 const SECOND_LOOK_MS = 1_000;
 
+type Damaged = (name: string, error: unknown) => void;
+
 /** The tables in one place. Several processes may share it: they make the same tables under the same names. */
 export class Shelf {
   readonly #uri: string;
   readonly #db: Connection;
   readonly #closed: AbortSignal;
+  readonly #damaged: Damaged;
 
-  private constructor(uri: string, db: Connection, closed: AbortSignal) {
+  private constructor(uri: string, db: Connection, closed: AbortSignal, damaged: Damaged) {
     this.#uri = uri;
     this.#db = db;
     this.#closed = closed;
+    this.#damaged = damaged;
   }
 
-  /** @throws Error where the place cannot be used */
-  static async open(uri: string, closed: AbortSignal): Promise<Shelf> {
-    return new Shelf(uri, await connect(uri), closed);
+  /**
+   * `damaged` is told of every table that is there and cannot be used.
+   * @throws Error where the place cannot be used
+   */
+  static async open(uri: string, closed: AbortSignal, damaged: Damaged): Promise<Shelf> {
+    return new Shelf(uri, await connect(uri), closed, damaged);
   }
 
   async has(name: string): Promise<boolean> {
@@ -70,8 +77,11 @@ export class Shelf {
 
   async #open(name: string, size: number): Promise<ExemplarTable | undefined> {
     const open = () => ExemplarTable.open(this.#db, name, size);
-    return await open()
-      .catch(() => delay(SECOND_LOOK_MS, undefined, { signal: this.#closed }).then(open))
-      .catch(() => undefined);
+    try {
+      return await open().catch(() => delay(SECOND_LOOK_MS, undefined, { signal: this.#closed }).then(open));
+    } catch (error) {
+      this.#damaged(name, error);
+      return undefined;
+    }
   }
 }

@@ -3,7 +3,6 @@
 import type { Connection, Table } from '@lancedb/lancedb';
 import { z } from 'zod';
 import { dot } from './embed.ts';
-import { wordsOf } from './exemplars.ts';
 import type { Exemplar } from './exemplars.ts';
 import { arrowColumns, indexExemplars } from './lance.ts';
 import type { Scale } from './rank.ts';
@@ -81,11 +80,14 @@ export class ExemplarTable {
   readonly hasVectors: boolean;
   readonly scale: Scale;
   readonly #table: Table;
+  /** Any row, for a search that is known to find something. */
+  readonly #row: Hit | undefined;
 
-  private constructor(table: Table, hasVectors: boolean, scale: Scale) {
+  private constructor(table: Table, hasVectors: boolean, sample: readonly Hit[], size: number) {
     this.#table = table;
     this.hasVectors = hasVectors;
-    this.scale = scale;
+    this.scale = scaleOf(sample, size);
+    this.#row = sample[0];
   }
 
   /**
@@ -100,8 +102,8 @@ export class ExemplarTable {
     const hasVectors = (await table.schema()).fields.some((field) => field.name === 'vector');
     const columns = ['id', 'state_id', ...(hasVectors ? ['vector'] : [])];
     const sample = hitsOf(await table.query().limit(SAMPLE).select(columns).toArray());
-    const opened = new ExemplarTable(table, hasVectors, scaleOf(sample, size));
-    await opened.#try(sample[0]);
+    const opened = new ExemplarTable(table, hasVectors, sample, size);
+    await opened.check();
     return opened;
   }
 
@@ -118,7 +120,7 @@ export class ExemplarTable {
       state_id: strings(exemplars.map((exemplar) => exemplar.state_id)),
       places: lists(exemplars.map((exemplar) => [exemplar.state_id, ...exemplar.contexts])),
       lang: strings(exemplars.map(({ lang }) => lang)),
-      words: strings(exemplars.map(wordsOf)),
+      words: strings(exemplars.map((exemplar) => exemplar.client_example)),
     };
     await db.createTable(name, tableOf(vectors === null ? columns : { ...columns, vector: floats(vectors) }));
     return await ExemplarTable.open(db, name, exemplars.length);
@@ -145,11 +147,14 @@ export class ExemplarTable {
     this.#table.close();
   }
 
-  /** One search of each kind: a broken file shows only when it is read. */
-  async #try(row: Hit | undefined): Promise<void> {
-    if (!row) return;
-    const scope = { places: [row.stateId], languages: ['en'] };
+  /**
+   * One search of each kind: a broken file shows only when it is read.
+   * @throws Error where one fails
+   */
+  async check(): Promise<void> {
+    if (!this.#row) return;
+    const scope = { places: [this.#row.stateId], languages: ['en'] };
     await this.matching('a word', scope);
-    if (row.vector) await this.near(row.vector, scope);
+    if (this.#row.vector) await this.near(this.#row.vector, scope);
   }
 }

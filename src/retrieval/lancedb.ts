@@ -2,8 +2,8 @@
 // changed; a new one is made in the background while one that is there serves.
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Embedder } from './embed.ts';
-import { dot, forEmbedding } from './embed.ts';
-import { contentHash, hashOf, meaningOf, readExemplars } from './exemplars.ts';
+import { dot, forEmbedding, sumOf } from './embed.ts';
+import { contentHash, hashOf, meaningsOf, readExemplars } from './exemplars.ts';
 import type { Exemplar } from './exemplars.ts';
 import { Shelf } from './lance-shelf.ts';
 import type { ExemplarTable, Hit } from './lance-table.ts';
@@ -29,6 +29,8 @@ export interface LanceOptions {
   log: RetrievalLog;
   /** When what failed is tried again; default 30,000. */
   retryMs?: number;
+  /** Whether tables of other exemplars and encoders are taken away; default true. False for who only looks: a server may use them. */
+  tidy?: boolean;
 }
 
 interface Serving {
@@ -114,8 +116,8 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     if (!serving) return [];
     try {
       return await this.#search(serving, query, signal);
-    } catch (error) {
-      this.#lose(serving, error);
+    } catch {
+      void this.#doubt(serving);
       return [];
     }
   }
@@ -166,14 +168,20 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     return [...byId.values()];
   }
 
+  /** A search failed: because of what was searched for, which is told nobody, or because of the table. */
+  async #doubt(serving: Serving): Promise<void> {
+    try {
+      await serving.table.check();
+    } catch (error) {
+      this.#lose(serving, messageOf(error));
+    }
+  }
+
   /** A table that cannot be read is made anew: at once, and after that only once in a while. */
-  #lose(serving: Serving, error: unknown): void {
+  #lose(serving: Serving, reason: string): void {
     if (this.#serving !== serving || this.#closed.signal.aborted) return;
     this.#serving = undefined;
-    this.#options.log.error(
-      { table: serving.name, reason: messageOf(error) },
-      'examples cannot be read any more',
-    );
+    this.#options.log.error({ table: serving.name, reason }, 'examples cannot be read any more');
     const waitMs = this.#losses === 0 ? 0 : this.#retryMs;
     this.#losses += 1;
     this.#work = this.#work.then(() => this.#pause(waitMs)).then(() => this.#insist());
@@ -203,13 +211,15 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    const { directories, embedder, standIn, log, uri } = this.#options;
+    const { directories, embedder, standIn, log, uri, tidy = true } = this.#options;
     const { list, refused } = await readExemplars(directories);
     for (const fault of refused) log.warn(fault, 'a file of exemplars cannot be used');
     if (list.length === 0) throw new Error('there are no exemplars');
     const signal = this.#closed.signal;
     const set = hashOf(list);
-    const shelf = await Shelf.open(uri, signal);
+    const shelf = await Shelf.open(uri, signal, (table, error) =>
+      log.warn({ table, reason: messageOf(error) }, 'a table of examples is damaged; it is made anew'),
+    );
     const serve = async (
       name: string,
       by: Embedder | null,
@@ -230,7 +240,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     }
     const wanted = await nameOf(embedder);
     await serve(wanted, embedder, () => this.#vectors(shelf, embedder, list));
-    if (this.#losses === 0) await shelf.keepOnly(wanted);
+    if (tidy && this.#losses === 0) await shelf.keepOnly(wanted);
     log.info({ exemplars: list.length }, 'examples are ready');
   }
 
@@ -238,7 +248,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   async #vectors(shelf: Shelf, embedder: Embedder, list: readonly Exemplar[]): Promise<Float32Array[]> {
     const signal = this.#closed.signal;
     const cache = shelf.vectors(contentHash(await embedder.identity(signal)));
-    const texts = new Map(list.map((exemplar) => [contentHash(meaningOf(exemplar)), meaningOf(exemplar)]));
+    const texts = new Map(list.flatMap(meaningsOf).map((text) => [contentHash(text), text]));
     const vectors = await cache.read(new Set(texts.keys()));
     const missing = [...texts].filter(([hash]) => !vectors.has(hash));
     for (let at = 0; at < missing.length; at += BATCH) {
@@ -255,7 +265,8 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
       for (const [hash, vector] of entries) vectors.set(hash, vector);
     }
     cache.close();
-    return list.map((exemplar) => vectors.get(contentHash(meaningOf(exemplar))) ?? missingVector());
+    const vectorOf = (text: string) => vectors.get(contentHash(text)) ?? missingVector();
+    return list.map((exemplar) => sumOf(meaningsOf(exemplar).map(vectorOf)));
   }
 }
 

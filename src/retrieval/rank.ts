@@ -34,14 +34,14 @@ export interface Ranked extends Candidate {
 
 /** As many as a prompt gets. */
 export const MOST = 3;
-/** What shared words count beside similarity: enough to decide between what is about as alike. */
-const WORDS_WEIGHT = 0.5;
+/** Beside similarity shared words count from here on, of BM25 over `size`: fewer are shared by chance. */
+const WORDS_BESIDE = 1.6;
+/** Alone they are enough from here on. */
+const WORDS_FLOOR = 0.55;
 /** For an exemplar in which the guide answers as it is going to. */
 const TECHNIQUE_BONUS = 0.5;
 /** Least similarity, in standard deviations. */
-const SIMILARITY_FLOOR = 0.5;
-/** Least shared words, of BM25 over `size`. */
-const WORDS_FLOOR = 0.6;
+const SIMILARITY_FLOOR = 0.6;
 /** Two that are as alike as this say the same. */
 const SAME = 0.92;
 
@@ -49,7 +49,7 @@ function scoreOf(candidate: Candidate, scale: Scale, technique: string | undefin
   const words = candidate.words / scale.size;
   const bonus = candidate.exemplar.technique === technique ? TECHNIQUE_BONUS : 0;
   if (candidate.similarity === null) return words + bonus;
-  return (candidate.similarity - scale.mean) / scale.spread + WORDS_WEIGHT * words + bonus;
+  return (candidate.similarity - scale.mean) / scale.spread + Math.max(0, words - WORDS_BESIDE) + bonus;
 }
 
 function isNear({ similarity, words }: Candidate, { mean, spread, size }: Scale): boolean {
