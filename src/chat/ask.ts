@@ -1,3 +1,4 @@
+import type { Model, ModelMessage } from '../model/model.ts';
 import type { Retrieval, RetrievalQuery } from '../retrieval/retrieval.ts';
 import type { SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { answeredBy, readMemory } from '../therapy/memory.ts';
@@ -7,14 +8,25 @@ import { createShaper } from '../therapy/shape.ts';
 import { states } from '../therapy/process/states.ts';
 import { asTheyCome } from './speech.ts';
 import type { Shape } from './speech.ts';
-import type { TurnParts } from './turn.ts';
 
 /** Earlier turns a prompt may hold; the prompt itself keeps what fits. */
 const EARLIER = 40;
-/** Nothing waits longer for examples. */
+/** With the slot at hand nothing waits longer for examples. */
 const EXAMPLES_MS = 100;
 /** Replies whose sentences are not said again. */
 const SAID = 8;
+
+/**
+ * What a model is asked, and what is made of its words. `slot` settles when the model may be asked: at most 100 ms later the answer
+ * is there.
+ */
+export type Ask = (
+  session: SessionRecord,
+  turn: TurnRecord,
+  model: Model,
+  slot: Promise<void>,
+  signal: AbortSignal,
+) => Promise<{ messages: ModelMessage[]; shape: Shape }>;
 
 export interface AskOptions {
   /** Tokens the messages may take together. */
@@ -25,8 +37,12 @@ export interface AskOptions {
   guideName: string;
 }
 
-const inTime = (signal: AbortSignal): AbortSignal =>
-  AbortSignal.any([signal, AbortSignal.timeout(EXAMPLES_MS)]);
+/** Examples have as long as the slot takes, and a little more. */
+function inTime(slot: Promise<void>, signal: AbortSignal): AbortSignal {
+  const late = new AbortController();
+  void slot.then(() => setTimeout(() => late.abort(), EXAMPLES_MS).unref());
+  return AbortSignal.any([signal, late.signal]);
+}
 
 /** Which examples would help with a turn. */
 function wantedBy({ locale }: SessionRecord, { plan, userInput }: TurnRecord): RetrievalQuery {
@@ -45,15 +61,16 @@ export function askModel(
   store: Store,
   retrieval: Retrieval,
   { roomTokens, rawReplies, guideName }: AskOptions,
-): TurnParts['ask'] {
-  return async (session, turn, model, signal) => {
+): Ask {
+  return async (session, turn, model, slot, signal) => {
     const { plan, userInput } = turn;
     const earlier = (await store.turns(session, turn.n, EARLIER)) ?? [];
     const stateId = plan.progress.state_id;
     const rests = plan.care.safety.mode !== 'normal';
     // the built-in guide says its line, whatever others said
     const isGuide = model.source === 'guide';
-    const exemplars = rests || isGuide ? [] : await retrieval.find(wantedBy(session, turn), inTime(signal));
+    const exemplars =
+      rests || isGuide ? [] : await retrieval.find(wantedBy(session, turn), inTime(slot, signal));
     const { slots } = readMemory(plan.memory);
     const messages = buildPrompt({
       turns: earlier.map(({ turn: { userInput: said }, text }) => ({ userInput: said, reply: text })),

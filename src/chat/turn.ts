@@ -4,7 +4,7 @@ import type { Phase, SessionSafety, Source } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { ModelError, nextSpeaker } from '../model/model.ts';
-import type { Model, ModelMessage, Speakers } from '../model/model.ts';
+import type { Model, Speakers } from '../model/model.ts';
 import { isSafe } from '../safety/guard.ts';
 import type { Guard, GuardOptions, Trip } from '../safety/guard.ts';
 import { repliesFor } from '../safety/replies.ts';
@@ -18,27 +18,22 @@ import type {
   TurnView,
 } from '../store/store.ts';
 import { guardedFact } from './admission-request.ts';
+import type { Ask } from './ask.ts';
 import { untilNobodyAnswers } from './human.ts';
 import { Fenced, insist, Reply } from './reply.ts';
 import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from './joint.ts';
 import type { Joint } from './joint.ts';
 import { Speech } from './speech.ts';
-import type { Shape, Spoken } from './speech.ts';
+import type { Spoken } from './speech.ts';
 import { Patience } from './patience.ts';
 import type { Slots, Ticket } from './slots.ts';
 import { sessionUpdated, toTime } from './wire.ts';
-
-interface Asked {
-  messages: ModelMessage[];
-  shape: Shape;
-}
 
 export interface TurnParts {
   store: Store;
   slots: Slots;
   speakers: Speakers;
-  /** What a model is asked, and what is made of its words; never later than a few ms. */
-  ask: (session: SessionRecord, turn: TurnRecord, model: Model, signal: AbortSignal) => Promise<Asked>;
+  ask: Ask;
   guard: (options: Pick<GuardOptions, 'mode' | 'shown'>) => Guard;
   /** How long a checked answer of the model is waited for, while the process rests. */
   helpMs: number;
@@ -157,17 +152,23 @@ export class Turn {
 
   async #attempt(model: Model, signal: AbortSignal): Promise<void> {
     const shown = this.reply.text;
-    const asked = shown === '' ? null : await this.#ask(model, signal);
+    const slot = Promise.withResolvers<void>();
+    const asking = this.#ask(model, slot.promise, signal);
+    // nobody asks when there is no slot to have
+    asking.catch(() => undefined);
+    if (shown !== '') slot.resolve();
     // a reply that was whole when its owner died needs no model
-    if (asked?.shape(shown).isOver || this.#isReplaced(model, shown)) return;
+    if (shown !== '' && (await asking).shape(shown).isOver) return;
+    if (this.#isReplaced(model, shown)) return;
     await this.#takeSlot(model, signal);
+    slot.resolve();
     if (!this.#begun || model.source !== this.#record.source) {
       await this.#start(model.source, model.name, this.#firstPhase(model));
     }
     this.#begun = true;
     const { prefix, joint } = await this.#join(model, shown, signal);
     this.#prefixGiven = prefix !== '';
-    const { messages, shape } = asked ?? (await this.#ask(model, signal));
+    const { messages, shape } = await asking;
     const guard = (text: string) => this.#guard(text);
     const speech = new Speech({ joint, shape, guard, shown: this.reply.text });
     const request = { messages, prefix, line: this.#record.plan.line };
@@ -211,8 +212,8 @@ export class Turn {
     return true;
   }
 
-  #ask(model: Model, signal: AbortSignal): Promise<Asked> {
-    return insist(() => this.#parts.ask(this.#session, this.#record, model, signal), signal);
+  #ask(model: Model, slot: Promise<void>, signal: AbortSignal): ReturnType<Ask> {
+    return insist(() => this.#parts.ask(this.#session, this.#record, model, slot, signal), signal);
   }
 
   #firstPhase(model: Model): Phase {

@@ -77,17 +77,18 @@ function scaleOf(sample: readonly Hit[], size: number): Scale {
 }
 
 export class ExemplarTable {
-  readonly hasVectors: boolean;
+  /** Numbers of a vector; 0 where only full text can be searched. */
+  readonly dimensions: number;
   readonly scale: Scale;
   readonly #table: Table;
   /** Any row, for a search that is known to find something. */
   readonly #row: Hit | undefined;
 
-  private constructor(table: Table, hasVectors: boolean, sample: readonly Hit[], size: number) {
+  private constructor(table: Table, sample: readonly Hit[], size: number) {
     this.#table = table;
-    this.hasVectors = hasVectors;
     this.scale = scaleOf(sample, size);
     this.#row = sample[0];
+    this.dimensions = sample[0]?.vector?.length ?? 0;
   }
 
   /**
@@ -102,7 +103,7 @@ export class ExemplarTable {
     const hasVectors = (await table.schema()).fields.some((field) => field.name === 'vector');
     const columns = ['id', 'state_id', ...(hasVectors ? ['vector'] : [])];
     const sample = hitsOf(await table.query().limit(SAMPLE).select(columns).toArray());
-    const opened = new ExemplarTable(table, hasVectors, sample, size);
+    const opened = new ExemplarTable(table, sample, size);
     await opened.check();
     return opened;
   }
@@ -139,7 +140,7 @@ export class ExemplarTable {
       .query()
       .fullTextSearch(text, { columns: ['words'] })
       .limit(HITS);
-    const columns = ['id', 'state_id', '_score', ...(this.hasVectors ? ['vector'] : [])];
+    const columns = ['id', 'state_id', '_score', ...(this.dimensions > 0 ? ['vector'] : [])];
     return hitsOf(await query.where(whereOf(scope)).select(columns).toArray());
   }
 

@@ -58,10 +58,10 @@ function languagesOf(locale: string | null | undefined): string[] {
 
 /** Settles with the promise or when the signal aborts, whichever comes first. */
 async function inTime(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return;
   const late = Promise.withResolvers<void>();
   const onAbort = () => late.resolve();
   signal.addEventListener('abort', onAbort, { once: true });
+  if (signal.aborted) onAbort();
   await Promise.race([promise, late.promise]).finally(() => signal.removeEventListener('abort', onAbort));
 }
 
@@ -112,14 +112,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
 
   /** What was looked at, best first, and what became of each. Never raises. */
   async explain(query: RetrievalQuery, signal: AbortSignal): Promise<Ranked[]> {
-    const serving = this.#serving;
-    if (!serving) return [];
-    try {
-      return await this.#search(serving, query, signal);
-    } catch {
-      void this.#doubt(serving);
-      return [];
-    }
+    return this.#serving ? await this.#search(this.#serving, query, signal) : [];
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -130,18 +123,28 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   }
 
   /** By words and by meaning at once; what is not there when the signal aborts is done without. */
-  async #search({ table, embedder }: Serving, query: RetrievalQuery, signal: AbortSignal): Promise<Ranked[]> {
+  async #search(serving: Serving, query: RetrievalQuery, signal: AbortSignal): Promise<Ranked[]> {
+    const { table, embedder } = serving;
     const scope = { places: this.#placesOf(query), languages: languagesOf(query.locale) };
     const text = forEmbedding(query.userInput);
     const hits: Hit[] = [];
     let asked: Float32Array | null = null;
     const byMeaning = async () => {
       const vectors = await embedder?.embed([text], 'query', signal).catch(() => undefined);
-      asked = vectors?.[0] ?? null;
-      if (asked !== null && !signal.aborted) hits.push(...(await table.near(asked, scope)));
+      const vector = vectors?.[0];
+      if (!vector || signal.aborted) return;
+      if (vector.length !== table.dimensions) {
+        this.#renew(serving);
+        return;
+      }
+      hits.push(...(await table.near(vector, scope)));
+      asked = vector;
     };
     const byWords = async () => void hits.push(...(await table.matching(text, scope)));
-    await inTime(Promise.all([byWords(), byMeaning()]), signal);
+    const found = Promise.allSettled([byWords(), byMeaning()]).then((ways) => {
+      if (ways.some(({ status }) => status === 'rejected')) void this.#doubt(serving);
+    });
+    await inTime(found, signal);
     return rank(this.#candidates(hits, asked, query.stateId), table.scale, query.technique);
   }
 
@@ -175,6 +178,14 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     } catch (error) {
       this.#lose(serving, messageOf(error));
     }
+  }
+
+  /** The encoder is another one than it was: its table has to be made, and until then words have to do. */
+  #renew(serving: Serving): void {
+    if (this.#serving !== serving) return;
+    this.#serving = { ...serving, embedder: null };
+    this.#options.log.warn({ table: serving.name }, 'the encoder makes other vectors now');
+    this.#work = this.#work.then(() => this.#insist());
   }
 
   /** A table that cannot be read is made anew: at once, and after that only once in a while. */

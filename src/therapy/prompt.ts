@@ -92,8 +92,9 @@ function exampleLines(exemplars: PromptParts['exemplars']): string[] {
   let left = EXAMPLES_TOKENS;
   for (const { clientExample, guideLine } of exemplars) {
     const text = fill(content.example, { person: oneLine(clientExample), guide: oneLine(guideLine) });
-    left -= tokensOf(text);
-    if (left < 0) break;
+    const tokens = tokensOf(text);
+    if (tokens > left) continue;
+    left -= tokens;
     kept.push(text);
   }
   return kept.length > 0 ? [content.examples, ...kept] : [];

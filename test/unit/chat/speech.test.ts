@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Speech } from '../../../src/chat/speech.ts';
 import type { Shape } from '../../../src/chat/speech.ts';
 import { FreshJoint } from '../../../src/chat/joint.ts';
-import type { TurnParts } from '../../../src/chat/turn.ts';
+import type { Ask } from '../../../src/chat/ask.ts';
 import { ModelError } from '../../../src/model/model.ts';
 import type { Prefill } from '../../../src/model/model.ts';
 import { createGuard } from '../../../src/safety/guard.ts';
@@ -14,7 +14,7 @@ import { openStage } from '../../support/turn-stage.ts';
 
 const line = 'What is it like there?';
 const shape: Shape = (shown) => createShaper({ sentences: 3, said: [], answered: ['location'], line }, shown);
-const ask: TurnParts['ask'] = async (_, { userInput }) => ({
+const ask: Ask = async (_, { userInput }) => ({
   messages: [{ role: 'user', content: userInput }],
   shape,
 });
