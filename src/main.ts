@@ -1,5 +1,5 @@
 // config → parts → listen → graceful stop. The only file that touches process.*
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import pino from 'pino';
 import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
@@ -10,14 +10,11 @@ import { createGuide } from './model/guide.ts';
 import { nextSpeaker } from './model/model.ts';
 import type { Model, Speakers } from './model/model.ts';
 import { createOllama } from './model/ollama.ts';
-import { createOllamaEmbedder } from './model/ollama-embed.ts';
 import { readSpeaker } from './ops/health.ts';
+import { openRetrieval } from './ops/open-retrieval.ts';
 import { openWebhook } from './ops/webhook.ts';
 import type { Webhook } from './ops/webhook.ts';
-import { createEncoder } from './retrieval/encoder.ts';
-import { ownDirectory } from './retrieval/exemplars.ts';
-import { LanceRetrieval } from './retrieval/lancedb.ts';
-import { placeOf } from './retrieval/lance.ts';
+import type { LanceRetrieval } from './retrieval/lancedb.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { brokenTongues } from './safety/tongues-content.ts';
@@ -56,38 +53,6 @@ function openSpeakers(config: Config, log: pino.Logger, resources: AsyncDisposab
   if (config.MODEL === 'guide') return { model: openGuide(), fallback: null };
   const model = resources.use(openOllama(config, log));
   return { model, fallback: config.MODEL === 'ollama' ? null : openGuide() };
-}
-
-/** Examples, by RETRIEVAL; nothing of it is loaded yet. */
-function openRetrieval(
-  config: Config,
-  log: pino.Logger,
-  resources: AsyncDisposableStack,
-): LanceRetrieval | null {
-  if (config.RETRIEVAL === 'off') return null;
-  const encoder = resources.use(createEncoder());
-  const ollama = () =>
-    resources.use(
-      createOllamaEmbedder({
-        baseUrl: config.OLLAMA_BASE_URL,
-        model: config.EMBED_MODEL,
-        chatModel: config.OLLAMA_MODEL,
-        keepAlive: config.OLLAMA_KEEP_ALIVE,
-        pull: config.OLLAMA_PULL,
-        connectMs: CONNECT_MS,
-        loadMs: config.OLLAMA_LOAD_MS,
-        log,
-      }),
-    );
-  return resources.use(
-    new LanceRetrieval({
-      uri: placeOf(config.LANCEDB_URI || join(config.DATA_DIR, 'exemplars')),
-      directories: [ownDirectory, ...(config.EXEMPLARS_DIR === '' ? [] : [resolve(config.EXEMPLARS_DIR)])],
-      embedder: config.EMBED_MODEL === '' ? encoder : ollama(),
-      standIn: encoder,
-      log,
-    }),
-  );
 }
 
 /** Where alerts go, by ESCALATION_URL. */
@@ -131,7 +96,7 @@ async function start(
     }),
   );
   const speakers = openSpeakers(config, log, resources);
-  const retrieval = openRetrieval(config, log, resources);
+  const retrieval = config.RETRIEVAL === 'off' ? null : openRetrieval(config, log, resources);
   const app = createApp({
     store,
     speakers,

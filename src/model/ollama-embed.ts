@@ -27,7 +27,7 @@ export interface OllamaEmbedOptions {
 
 /** Requests at a time; the server works on one after the other anyway. */
 const SLOTS = 2;
-const BATCH = 16;
+const BATCH = 4;
 const LOOK_MS = 5_000;
 /** Embedded to have the model loaded. */
 const FIRST = 'a first look';
@@ -50,7 +50,7 @@ class OllamaEmbedder implements Embedder {
   readonly #http: OllamaHttp;
   readonly #closed = new AbortController();
   readonly #lane = new Lane(SLOTS);
-  /** Whether both models have been in memory together; null while that is not known. */
+  /** Whether both models have been in memory together; null while that is not known; false is for good. */
   #fits: boolean | null = null;
   /** Until when the server keeps the model that it loaded for us. */
   #keptUntil = 0;
@@ -91,10 +91,18 @@ class OllamaEmbedder implements Embedder {
 
   async #ask(texts: readonly string[], urgency: Urgency, signal: AbortSignal): Promise<Float32Array[]> {
     const mayPushOut = await this.#makeRoom(urgency, signal);
+    try {
+      return await this.#vectorsOf(texts, signal);
+    } finally {
+      // a load that failed may have pushed out as well
+      if (mayPushOut) await this.#lookAgain().catch(() => undefined);
+    }
+  }
+
+  async #vectorsOf(texts: readonly string[], signal: AbortSignal): Promise<Float32Array[]> {
     using call = new Call(signal, this.#closed.signal);
     call.limit(this.#options.loadMs);
     const keptUntil = performance.now() + this.#keepAlive.ms;
-    this.#keptUntil = 0;
     try {
       const answer = await this.#http.whole(call).embed({
         model: this.#options.model,
@@ -106,7 +114,6 @@ class OllamaEmbedder implements Embedder {
       const { embeddings } = Vectors.parse(answer);
       if (embeddings.length !== texts.length) throw new ModelError('interrupted', 'too few vectors');
       this.#keptUntil = keptUntil;
-      if (mayPushOut) await this.#lookAgain(signal);
       return embeddings.map(unit);
     } catch (error) {
       throw toModelError(error);
@@ -114,24 +121,30 @@ class OllamaEmbedder implements Embedder {
   }
 
   /**
-   * Whether the request may push the model that speaks out of memory: only work in the background may try that, once.
+   * Whether the request may push the model that speaks out of memory: only work in the background may try that, once. A
+   * turn asks only a model that is in memory now: Ollama may have put it away before its time, or begun anew.
    * @throws ModelError where it must not be asked
    */
   async #makeRoom(urgency: Urgency, signal: AbortSignal): Promise<boolean> {
     if (this.#fits === false) throw this.#noRoom();
     const isKept = performance.now() < this.#keptUntil;
-    if (urgency === 'query' && !isKept) {
-      this.#warmUp();
-      throw new ModelError('busy', 'the model is not loaded');
-    }
-    if (this.#fits === true) return false;
+    if (urgency === 'query' && !isKept) throw this.#notLoaded();
     const { chat, own } = await this.#inMemory(signal);
     if (chat && own) this.#fits = true;
-    if (!chat || own) return false;
-    if (!isKept) return true;
-    // it was in memory, and went when the other one came
-    this.#bar();
-    throw this.#noRoom();
+    if (own) return false;
+    if (chat && isKept && this.#fits === null) {
+      // it was in memory, and went when the other one came
+      this.#bar();
+      throw this.#noRoom();
+    }
+    if (urgency === 'query') throw this.#notLoaded();
+    return chat;
+  }
+
+  /** A turn does not load the model; the next one is to find it. */
+  #notLoaded(): ModelError {
+    this.#warmUp();
+    return new ModelError('busy', 'the model is not loaded');
   }
 
   /** A turn has no time for a load, and one that is left begins anew with the next turn. */
@@ -144,14 +157,17 @@ class OllamaEmbedder implements Embedder {
   }
 
   /** The one load that may have been too much is the last one. */
-  async #lookAgain(signal: AbortSignal): Promise<void> {
+  async #lookAgain(): Promise<void> {
+    const { signal } = this.#closed;
     await delay(SETTLE_MS, undefined, { signal });
-    const { chat } = await this.#inMemory(signal);
-    if (chat) this.#fits = true;
-    else this.#bar();
+    const { chat, own } = await this.#inMemory(signal);
+    // where it came back already and pushed this one out, the next request sees it
+    if (!chat) this.#bar();
+    else if (own) this.#fits = true;
   }
 
   #bar(): void {
+    if (this.#fits === false) return;
     this.#fits = false;
     this.#options.log?.warn(
       { model: this.#options.model, chatModel: this.#options.chatModel },

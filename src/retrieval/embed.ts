@@ -34,18 +34,22 @@ export function forEmbedding(text: string): string {
 }
 
 /** @throws RangeError for what has no direction */
-export function unit(numbers: Iterable<number>): Float32Array {
-  const vector = Float32Array.from(numbers);
-  let sum = 0;
-  for (const value of vector) sum += value * value;
-  if (!(sum > 0) || !Number.isFinite(sum)) throw new RangeError('a vector without a direction');
-  const length = Math.sqrt(sum);
-  return vector.map((value) => value / length);
+export function unit(numbers: ArrayLike<number>): Float32Array {
+  const vector = new Float32Array(numbers);
+  const length = Math.sqrt(dot(vector, vector));
+  if (!(length > 0) || !Number.isFinite(length)) throw new RangeError('a vector without a direction');
+  for (let at = 0; at < vector.length; at += 1) vector[at] = (vector[at] ?? 0) / length;
+  return vector;
 }
 
 /** What lies between some vectors. */
-export const sumOf = (vectors: readonly Float32Array[]): Float32Array =>
-  unit((vectors[0] ?? []).map((_, at) => vectors.reduce((sum, vector) => sum + (vector[at] ?? 0), 0)));
+export function sumOf(vectors: readonly Float32Array[]): Float32Array {
+  const sum = new Float32Array(vectors[0]?.length ?? 0);
+  for (const vector of vectors) {
+    for (let at = 0; at < sum.length; at += 1) sum[at] = (sum[at] ?? 0) + (vector[at] ?? 0);
+  }
+  return unit(sum);
+}
 
 /** Of unit vectors the cosine. */
 export function dot(one: Float32Array, other: Float32Array): number {

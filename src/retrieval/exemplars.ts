@@ -43,7 +43,7 @@ interface Exemplars {
   refused: Refused[];
 }
 
-/** Short, and fit for the name of a table. */
+/** Short, and fit for a name. */
 export const contentHash = (text: string): string =>
   createHash('sha256').update(text).digest('hex').slice(0, 16);
 
@@ -95,11 +95,3 @@ export const meaningsOf = ({ client_example: example, tags, situation }: Exempla
   `${example}. ${tags.join(' ')}`,
   `${example}. ${situation}`,
 ];
-
-/** Another one makes other tables of the same exemplars. */
-const FORMAT = 1;
-
-/** Of the content alone: the same exemplars have the same one, whatever files they came in. */
-export function hashOf(exemplars: readonly Exemplar[]): string {
-  return contentHash(JSON.stringify([FORMAT, exemplars]));
-}

@@ -1,10 +1,11 @@
-// One LanceDB table of exemplars: made in one go, never changed, found again by its name. What an example says is not taken from
-// it but from the files, so nothing that happens to a table can put words into a prompt.
-import type { Connection, Table } from '@lancedb/lancedb';
+// The LanceDB table that is searched: made in one go, in memory, and never changed. It is not kept on disk, because an index file with
+// one flipped bit can end the process (seen with LanceDB 0.31), and to make it anew takes a moment once the vectors are there.
+import { setImmediate } from 'node:timers/promises';
+import type { Table } from '@lancedb/lancedb';
 import { z } from 'zod';
 import { dot } from './embed.ts';
 import type { Exemplar } from './exemplars.ts';
-import { arrowColumns, indexExemplars } from './lance.ts';
+import { arrowColumns, connect, indexExemplars, MEMORY, VectorCell } from './lance.ts';
 import type { Scale } from './rank.ts';
 
 /** Where a search looks; what is empty limits nothing. */
@@ -26,7 +27,7 @@ const Found = z.array(
   z.object({
     id: z.string(),
     state_id: z.string(),
-    vector: z.custom<Iterable<number>>((value) => typeof value === 'object').nullish(),
+    vector: VectorCell.nullish(),
     _score: z.number().nullish(),
   }),
 );
@@ -57,7 +58,7 @@ const hitsOf = (rows: unknown): Hit[] =>
     id: row.id,
     stateId: row.state_id,
     words: row._score ?? 0,
-    vector: row.vector ? Float32Array.from(row.vector) : null,
+    vector: row.vector ?? null,
   }));
 
 function scaleOf(sample: readonly Hit[], size: number): Scale {
@@ -81,55 +82,44 @@ export class ExemplarTable {
   readonly dimensions: number;
   readonly scale: Scale;
   readonly #table: Table;
-  /** Any row, for a search that is known to find something. */
-  readonly #row: Hit | undefined;
 
   private constructor(table: Table, sample: readonly Hit[], size: number) {
     this.#table = table;
     this.scale = scaleOf(sample, size);
-    this.#row = sample[0];
     this.dimensions = sample[0]?.vector?.length ?? 0;
   }
 
-  /**
-   * Opens a table of that many rows and makes sure that it answers.
-   * @throws Error where there is none, or it is not whole
-   */
-  static async open(db: Connection, name: string, size: number): Promise<ExemplarTable> {
-    const table = await db.openTable(name);
-    const rows = await table.countRows();
-    if (rows !== size) throw new Error(`table ${name} has ${rows} rows and not ${size}`);
-    await indexExemplars(table);
-    const hasVectors = (await table.schema()).fields.some((field) => field.name === 'vector');
-    const columns = ['id', 'state_id', ...(hasVectors ? ['vector'] : [])];
-    const sample = hitsOf(await table.query().limit(SAMPLE).select(columns).toArray());
-    const opened = new ExemplarTable(table, sample, size);
-    await opened.check();
-    return opened;
-  }
-
-  /** Makes it, in one commit: half of it never exists. Without `vectors` only full text can be searched. */
+  /** Without `vectors` only full text can be searched. */
   static async make(
-    db: Connection,
-    name: string,
     exemplars: readonly Exemplar[],
     vectors: readonly Float32Array[] | null,
   ): Promise<ExemplarTable> {
     const { strings, lists, floats, tableOf } = arrowColumns();
     const columns = {
-      id: strings(exemplars.map(({ id }) => id)),
-      state_id: strings(exemplars.map((exemplar) => exemplar.state_id)),
-      places: lists(exemplars.map((exemplar) => [exemplar.state_id, ...exemplar.contexts])),
-      lang: strings(exemplars.map(({ lang }) => lang)),
-      words: strings(exemplars.map((exemplar) => exemplar.client_example)),
+      id: () => strings(exemplars.map(({ id }) => id)),
+      state_id: () => strings(exemplars.map((exemplar) => exemplar.state_id)),
+      places: () => lists(exemplars.map((exemplar) => [exemplar.state_id, ...exemplar.contexts])),
+      lang: () => strings(exemplars.map(({ lang }) => lang)),
+      words: () => strings(exemplars.map((exemplar) => exemplar.client_example)),
+      ...(vectors === null ? {} : { vector: () => floats(vectors) }),
     };
-    await db.createTable(name, tableOf(vectors === null ? columns : { ...columns, vector: floats(vectors) }));
-    return await ExemplarTable.open(db, name, exemplars.length);
+    const made: Record<string, ReturnType<typeof strings>> = {};
+    for (const [name, make] of Object.entries(columns)) {
+      made[name] = make();
+      // others have their turn between two columns
+      await setImmediate();
+    }
+    const db = await connect(MEMORY);
+    const table = await db.createTable('exemplars', tableOf(made));
+    await indexExemplars(table, vectors !== null);
+    const wanted = ['id', 'state_id', ...(vectors === null ? [] : ['vector'])];
+    const sample = hitsOf(await table.query().limit(SAMPLE).select(wanted).toArray());
+    return new ExemplarTable(table, sample, exemplars.length);
   }
 
   /** Nearest first. */
   async near(vector: Float32Array, scope: Scope): Promise<Hit[]> {
-    const query = this.#table.query().nearestTo(vector).distanceType('cosine').limit(HITS);
+    const query = this.#table.query().nearestTo(vector).distanceType('dot').limit(HITS);
     const columns = ['id', 'state_id', 'vector', '_distance'];
     return hitsOf(await query.where(whereOf(scope)).select(columns).toArray());
   }
@@ -146,16 +136,5 @@ export class ExemplarTable {
 
   close(): void {
     this.#table.close();
-  }
-
-  /**
-   * One search of each kind: a broken file shows only when it is read.
-   * @throws Error where one fails
-   */
-  async check(): Promise<void> {
-    if (!this.#row) return;
-    const scope = { places: [this.#row.stateId], languages: ['en'] };
-    await this.matching('a word', scope);
-    if (this.#row.vector) await this.near(this.#row.vector, scope);
   }
 }

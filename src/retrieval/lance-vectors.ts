@@ -1,70 +1,103 @@
+import { rm } from 'node:fs/promises';
+import { isAbsolute, join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Connection, Table } from '@lancedb/lancedb';
 import { z } from 'zod';
-import { unit } from './embed.ts';
-import { arrowColumns, dropTable } from './lance.ts';
+import { dot } from './embed.ts';
+import { arrowColumns, connect, VectorCell } from './lance.ts';
 
-const Rows = z.array(
-  z.object({
-    text_hash: z.string(),
-    vector: z.custom<Iterable<number>>((value) => typeof value === 'object'),
-  }),
-);
+const Rows = z.array(z.object({ text_hash: z.string(), vector: VectorCell }));
 
 /** So many appends make it worth putting their files together. */
 const APPENDS_MAX = 16;
 /** How far the length of a stored vector may be from one before it counts as damaged. */
 const TOLERANCE = 0.01;
 
-function isUnit(vector: Float32Array): boolean {
-  return Math.abs(vector.reduce((sum, value) => sum + value * value, 0) - 1) < TOLERANCE;
+const isUnit = (vector: Float32Array): boolean => Math.abs(dot(vector, vector) - 1) < TOLERANCE;
+
+/** Longer than any of it takes: what is damaged may also never answer. */
+const PATIENCE_MS = 30_000;
+
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  const over = new AbortController();
+  const late = delay(PATIENCE_MS, undefined, { signal: over.signal, ref: false }).then(() => {
+    throw new Error(`LanceDB did not answer within ${PATIENCE_MS} ms`);
+  });
+  late.catch(() => undefined);
+  return await Promise.race([work, late]).finally(() => over.abort());
 }
 
 /**
- * Vectors by the hash of their text, one table for each encoder, so that nothing is embedded twice. It may be lost: then it
- * takes longer.
+ * Vectors by the hash of their text, in a LanceDB table for each encoder, so that nothing is embedded twice. It may be lost, and
+ * several processes may write it: then something is embedded again.
  */
 export class VectorCache {
-  readonly #db: Connection;
-  readonly #name: string;
   readonly #uri: string;
+  readonly #name: string;
+  /** Told once what is wrong with it. */
+  readonly #warn: (reason: string) => void;
+  #db: Connection | undefined;
   #table: Table | undefined;
   #appends = 0;
+  #isUsable = true;
 
-  constructor(db: Connection, uri: string, encoder: string) {
-    this.#db = db;
+  constructor(uri: string, encoder: string, warn: (reason: string) => void) {
     this.#uri = uri;
     this.#name = `vectors_${encoder}`;
+    this.#warn = warn;
   }
 
-  /** What is there of these; a table that cannot be read counts as empty. */
+  /** What is there of these; a table that cannot be read is taken away. Never raises. */
   async read(hashes: ReadonlySet<string>): Promise<Map<string, Float32Array>> {
-    const found = new Map<string, Float32Array>();
     try {
-      this.#table = await this.#db.openTable(this.#name);
-      for await (const batch of this.#table.query().select(['text_hash', 'vector'])) {
-        for (const row of Rows.parse(batch.toArray())) {
-          const vector = Float32Array.from(row.vector);
-          if (hashes.has(row.text_hash) && isUnit(vector)) found.set(row.text_hash, unit(vector));
-        }
-      }
-    } catch {
+      const db = (this.#db = await inTime(connect(this.#uri)));
+      if (!(await inTime(db.tableNames())).includes(this.#name)) return new Map();
+      this.#table = await inTime(db.openTable(this.#name));
+      return await inTime(this.#rows(this.#table, hashes));
+    } catch (error) {
       this.#table = undefined;
-      await dropTable(this.#db, this.#uri, this.#name);
+      this.#warn(String(error));
+      await this.#drop();
+      return new Map();
     }
-    return found;
   }
 
-  /** @throws Error where they cannot be written */
+  /** After what cannot be written, nothing more is. Never raises. */
   async add(entries: ReadonlyMap<string, Float32Array>): Promise<void> {
+    if (!this.#isUsable) return;
     const { strings, floats, tableOf } = arrowColumns();
     const rows = tableOf({ text_hash: strings([...entries.keys()]), vector: floats([...entries.values()]) });
-    if (this.#table) await this.#table.add(rows);
-    else this.#table = await this.#db.createTable(this.#name, rows);
-    this.#appends += 1;
-    if (this.#appends % APPENDS_MAX === 0) await this.#table.optimize({ cleanupOlderThan: new Date() });
+    try {
+      const db = (this.#db ??= await inTime(connect(this.#uri)));
+      if (this.#table) await inTime(this.#table.add(rows));
+      else this.#table = await inTime(db.createTable(this.#name, rows, { existOk: true }));
+      this.#appends += 1;
+      if (this.#appends % APPENDS_MAX === 0)
+        await inTime(this.#table.optimize({ cleanupOlderThan: new Date() }));
+    } catch (error) {
+      this.#isUsable = false;
+      this.#warn(String(error));
+    }
   }
 
   close(): void {
     this.#table?.close();
+  }
+
+  async #rows(table: Table, hashes: ReadonlySet<string>): Promise<Map<string, Float32Array>> {
+    const found = new Map<string, Float32Array>();
+    for await (const batch of table.query().select(['text_hash', 'vector'])) {
+      for (const row of Rows.parse(batch.toArray())) {
+        if (hashes.has(row.text_hash) && isUnit(row.vector)) found.set(row.text_hash, row.vector);
+      }
+    }
+    return found;
+  }
+
+  async #drop(): Promise<void> {
+    await inTime(this.#db?.dropTable(this.#name) ?? Promise.resolve()).catch(() => undefined);
+    if (!isAbsolute(this.#uri)) return;
+    const directory = join(this.#uri, `${this.#name}.lance`);
+    await rm(directory, { recursive: true, force: true }).catch(() => undefined);
   }
 }

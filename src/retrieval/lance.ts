@@ -1,9 +1,9 @@
 // LanceDB itself, loaded when it is first needed: its binary takes longer to load than the rest of a start.
-import { rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { isAbsolute, join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import type { Connection, Table } from '@lancedb/lancedb';
 import type * as Arrow from 'apache-arrow';
+import { z } from 'zod';
 
 /** What LanceDB may keep in memory; its own limit is 7 GiB. */
 const INDEX_CACHE_BYTES = 64n * 1024n * 1024n;
@@ -13,30 +13,31 @@ const METADATA_CACHE_BYTES = 16n * 1024n * 1024n;
 export const placeOf = (place: string): string =>
   /^[a-z][a-z0-9+]+:\/\//i.test(place) ? place : resolve(place);
 
+/** What lives as long as the process and is nowhere else. */
+export const MEMORY = 'memory://';
+
 /** @throws Error where the place cannot be used */
 export async function connect(uri: string): Promise<Connection> {
   const { connect: open, Session } = await import('@lancedb/lancedb');
   return await open(uri, {}, new Session(INDEX_CACHE_BYTES, METADATA_CACHE_BYTES));
 }
 
-/** Takes a table away, also one that cannot be opened any more. */
-export async function dropTable(db: Connection, uri: string, name: string): Promise<void> {
-  await db.dropTable(name).catch(() => undefined);
-  if (isAbsolute(uri)) await rm(join(uri, `${name}.lance`), { recursive: true, force: true });
+/** What the searches of exemplars need. With one partition nothing is missed, and more than a few thousand vectors of one state take a third of the time. */
+export async function indexExemplars(table: Table, hasVectors: boolean): Promise<void> {
+  const { Index } = await import('@lancedb/lancedb');
+  await table.createIndex('places', { config: Index.labelList() });
+  const words = Index.fts({ withPosition: false, stem: true, removeStopWords: true, asciiFolding: true });
+  await table.createIndex('words', { config: words });
+  const vectors = Index.ivfFlat({ distanceType: 'dot', numPartitions: 1 });
+  if (hasVectors) await table.createIndex('vector', { config: vectors });
 }
 
-/** What the searches of exemplars need; a table that lost them gets them again. */
-export async function indexExemplars(table: Table): Promise<void> {
-  const { Index } = await import('@lancedb/lancedb');
-  const wanted = {
-    places: Index.labelList(),
-    words: Index.fts({ withPosition: false, stem: true, removeStopWords: true, asciiFolding: true }),
-  };
-  const indexed = new Set((await table.listIndices()).flatMap((index) => index.columns));
-  for (const [column, config] of Object.entries(wanted)) {
-    if (!indexed.has(column)) await table.createIndex(column, { config });
-  }
-}
+/** A vector in a row of a result. */
+export const VectorCell = z
+  .custom<{ toArray(): unknown }>((cell) => typeof cell === 'object' && cell !== null && 'toArray' in cell)
+  .transform((cell) => cell.toArray())
+  // a copy: what it lies in is larger
+  .pipe(z.instanceof(Float32Array).transform((values) => values.slice()));
 
 /** Columns are made as whole buffers: row by row, ten thousand exemplars would stop the thread for a while. */
 export function arrowColumns(): {

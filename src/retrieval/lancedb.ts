@@ -1,12 +1,13 @@
-// Examples from LanceDB. Tables are named after what is in them: the exemplars and the encoder. So they are only ever made, never
-// changed; a new one is made in the background while one that is there serves.
-import { setTimeout as delay } from 'node:timers/promises';
+// Examples from LanceDB. What is searched is made at the start from the files of exemplars and the vectors that were kept; a new table
+// is made in the background while one that is there serves.
+import { setImmediate, setTimeout as delay } from 'node:timers/promises';
 import type { Embedder } from './embed.ts';
 import { dot, forEmbedding, sumOf } from './embed.ts';
-import { contentHash, hashOf, meaningsOf, readExemplars } from './exemplars.ts';
+import { contentHash, meaningsOf, readExemplars } from './exemplars.ts';
 import type { Exemplar } from './exemplars.ts';
-import { Shelf } from './lance-shelf.ts';
-import type { ExemplarTable, Hit } from './lance-table.ts';
+import { ExemplarTable } from './lance-table.ts';
+import type { Hit } from './lance-table.ts';
+import { VectorCache } from './lance-vectors.ts';
 import { MOST, rank } from './rank.ts';
 import type { Candidate, Ranked, Scale } from './rank.ts';
 import type { Example, Retrieval, RetrievalQuery } from './retrieval.ts';
@@ -29,12 +30,11 @@ export interface LanceOptions {
   log: RetrievalLog;
   /** When what failed is tried again; default 30,000. */
   retryMs?: number;
-  /** Whether tables of other exemplars and encoders are taken away; default true. False for who only looks: a server may use them. */
-  tidy?: boolean;
 }
 
 interface Serving {
-  name: string;
+  /** By whose vectors; null: there are none. */
+  encoder: string | null;
   table: ExemplarTable;
   /** Null: by full text alone. */
   embedder: Embedder | null;
@@ -45,6 +45,8 @@ const RETRY_MS = 30_000;
 const BATCH = 64;
 /** Embedded to have the encoder loaded. */
 const FIRST = 'a first look';
+/** What LanceDB is in the middle of may take longer than anybody waits. */
+const GOODBYE_MS = 2_000;
 /** How often the progress is told, in texts. */
 const TELL = 1_024;
 
@@ -74,7 +76,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   /** Exemplars of each state. */
   #counts: ReadonlyMap<string, number> = new Map();
   #serving: Serving | undefined;
-  #losses = 0;
+  #hasFailed = false;
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: LanceOptions) {
@@ -117,7 +119,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed.abort(new Error('retrieval is closed'));
-    await this.#work;
+    await Promise.race([this.#work, delay(GOODBYE_MS, undefined, { ref: false })]);
     this.#serving?.table.close();
     this.#serving = undefined;
   }
@@ -142,7 +144,7 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     };
     const byWords = async () => void hits.push(...(await table.matching(text, scope)));
     const found = Promise.allSettled([byWords(), byMeaning()]).then((ways) => {
-      if (ways.some(({ status }) => status === 'rejected')) void this.#doubt(serving);
+      if (ways.some(({ status }) => status === 'rejected')) this.#failed();
     });
     await inTime(found, signal);
     return rank(this.#candidates(hits, asked, query.stateId), table.scale, query.technique);
@@ -171,31 +173,18 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     return [...byId.values()];
   }
 
-  /** A search failed: because of what was searched for, which is told nobody, or because of the table. */
-  async #doubt(serving: Serving): Promise<void> {
-    try {
-      await serving.table.check();
-    } catch (error) {
-      this.#lose(serving, messageOf(error));
-    }
+  /** Why is not told: it may hold what was searched for. */
+  #failed(): void {
+    if (!this.#hasFailed) this.#options.log.warn({}, 'a search for examples failed; this is told once');
+    this.#hasFailed = true;
   }
 
   /** The encoder is another one than it was: its table has to be made, and until then words have to do. */
   #renew(serving: Serving): void {
     if (this.#serving !== serving) return;
     this.#serving = { ...serving, embedder: null };
-    this.#options.log.warn({ table: serving.name }, 'the encoder makes other vectors now');
+    this.#options.log.warn({}, 'the encoder makes other vectors now');
     this.#work = this.#work.then(() => this.#insist());
-  }
-
-  /** A table that cannot be read is made anew: at once, and after that only once in a while. */
-  #lose(serving: Serving, reason: string): void {
-    if (this.#serving !== serving || this.#closed.signal.aborted) return;
-    this.#serving = undefined;
-    this.#options.log.error({ table: serving.name, reason }, 'examples cannot be read any more');
-    const waitMs = this.#losses === 0 ? 0 : this.#retryMs;
-    this.#losses += 1;
-    this.#work = this.#work.then(() => this.#pause(waitMs)).then(() => this.#insist());
   }
 
   async #pause(ms: number): Promise<void> {
@@ -222,49 +211,49 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   }
 
   async #build(): Promise<void> {
-    const { directories, embedder, standIn, log, uri, tidy = true } = this.#options;
+    const { directories, embedder, standIn, log } = this.#options;
     const { list, refused } = await readExemplars(directories);
     for (const fault of refused) log.warn(fault, 'a file of exemplars cannot be used');
     if (list.length === 0) throw new Error('there are no exemplars');
-    const signal = this.#closed.signal;
-    const set = hashOf(list);
-    const shelf = await Shelf.open(uri, signal, (table, error) =>
-      log.warn({ table, reason: messageOf(error) }, 'a table of examples is damaged; it is made anew'),
-    );
-    const serve = async (
-      name: string,
-      by: Embedder | null,
-      vectors: () => Promise<Float32Array[]> | null,
-    ) => {
-      if (this.#serving?.name === name) return;
-      const table = await shelf.take(name, list, vectors);
-      this.#exemplars = new Map(list.map((exemplar) => [exemplar.id, exemplar]));
-      this.#counts = countBy(list);
-      this.#serving?.table.close();
-      this.#serving = { name, table, embedder: by };
-    };
-    const nameOf = async (encoder: Embedder) => `${set}_${contentHash(await encoder.identity(signal))}`;
     if (!this.#serving) {
-      const name = await nameOf(standIn);
-      if (await shelf.has(name)) await serve(name, standIn, () => this.#vectors(shelf, standIn, list));
-      else await serve(`${set}_text`, null, () => null);
+      const kept = await this.#embedded(list, standIn, false);
+      await this.#serve(list, kept ? standIn : null, kept);
     }
-    const wanted = await nameOf(embedder);
-    await serve(wanted, embedder, () => this.#vectors(shelf, embedder, list));
-    if (tidy && this.#losses === 0) await shelf.keepOnly(wanted);
+    const wanted = contentHash(await embedder.identity(this.#closed.signal));
+    if (this.#serving?.encoder !== wanted)
+      await this.#serve(list, embedder, await this.#embedded(list, embedder, true));
     log.info({ exemplars: list.length }, 'examples are ready');
   }
 
-  /** One for each exemplar; those that were made before are not made again. */
-  async #vectors(shelf: Shelf, embedder: Embedder, list: readonly Exemplar[]): Promise<Float32Array[]> {
+  async #serve(
+    list: readonly Exemplar[],
+    embedder: Embedder | null,
+    vectors: Float32Array[] | null,
+  ): Promise<void> {
+    const encoder = embedder && contentHash(await embedder.identity(this.#closed.signal));
+    const table = await ExemplarTable.make(list, vectors);
+    this.#exemplars = new Map(list.map((exemplar) => [exemplar.id, exemplar]));
+    this.#counts = countBy(list);
+    // searches may still be in the one before
+    this.#serving = { encoder, table, embedder };
+  }
+
+  /** One vector for each exemplar. Those that were made before are not made again; null where some are missing and may not be made. */
+  async #embedded(
+    list: readonly Exemplar[],
+    embedder: Embedder,
+    mayMake: boolean,
+  ): Promise<Float32Array[] | null> {
+    const { log, uri } = this.#options;
     const signal = this.#closed.signal;
-    const cache = shelf.vectors(contentHash(await embedder.identity(signal)));
+    const encoder = contentHash(await embedder.identity(signal));
+    const cache = new VectorCache(uri, encoder, (reason) => log.warn({ reason }, 'vectors cannot be kept'));
     const texts = new Map(list.flatMap(meaningsOf).map((text) => [contentHash(text), text]));
     const vectors = await cache.read(new Set(texts.keys()));
     const missing = [...texts].filter(([hash]) => !vectors.has(hash));
+    if (missing.length > 0 && !mayMake) return null;
     for (let at = 0; at < missing.length; at += BATCH) {
-      if (at % TELL === 0)
-        this.#options.log.info({ done: vectors.size, of: texts.size }, 'exemplars are embedded');
+      if (at % TELL === 0) log.info({ done: vectors.size, of: texts.size }, 'exemplars are embedded');
       const batch = missing.slice(at, at + BATCH);
       const made = await embedder.embed(
         batch.map(([, text]) => forEmbedding(text)),
@@ -277,7 +266,12 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     }
     cache.close();
     const vectorOf = (text: string) => vectors.get(contentHash(text)) ?? missingVector();
-    return list.map((exemplar) => sumOf(meaningsOf(exemplar).map(vectorOf)));
+    const sums: Float32Array[] = [];
+    for (const [at, exemplar] of list.entries()) {
+      sums.push(sumOf(meaningsOf(exemplar).map(vectorOf)));
+      if (at % TELL === 0) await setImmediate();
+    }
+    return sums;
   }
 }
 

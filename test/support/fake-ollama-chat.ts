@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import type { Exchange, Piece } from './fake-ollama-exchange.ts';
 import type { InstalledModel, Models } from './fake-ollama-models.ts';
+import { KeepAlive, bringIn, isUnload } from './fake-ollama-load.ts';
 import { cutPieces, outputAfter, renderTemplate, replyText, splitPrefill } from './fake-ollama-reply.ts';
 import type { Behaviour, Ending, RequestKind } from './fake-ollama-types.ts';
 
@@ -16,7 +17,7 @@ export const ChatBody = z.looseObject({
   messages: z.array(z.looseObject({ role: z.string(), content: z.string().default('') })).default([]),
   stream: z.boolean().default(true),
   think: z.union([z.boolean(), z.string()]).optional(),
-  keep_alive: z.union([z.number(), z.string()]).optional(),
+  keep_alive: KeepAlive,
   options: z.looseObject({ seed: z.number().optional(), num_predict: z.number().optional() }).optional(),
   _debug_render_only: z.boolean().optional(),
   format: Format.optional(),
@@ -28,15 +29,6 @@ export function chatKind(body: ChatBody): RequestKind {
   if (body.messages.length === 0) return isUnload(body) ? 'unload' : 'load';
   if (body.format) return 'choice';
   return body._debug_render_only ? 'render' : 'chat';
-}
-
-function isUnload({ keep_alive: keep }: ChatBody): boolean {
-  return keep === 0 || (typeof keep === 'string' && /^0+(\.0+)?[a-z]*$/.test(keep));
-}
-
-function keepMs({ keep_alive: keep }: ChatBody): number {
-  const seconds = typeof keep === 'number' ? keep : Number.parseFloat(keep ?? '300');
-  return seconds < 0 ? 10 * 365 * 86_400_000 : seconds * 1000;
 }
 
 /** Answers a chat in every form of it. */
@@ -57,15 +49,8 @@ export async function chat(
   if (body.think && !thinks) {
     return await exchange.json({ error: `"${body.model}" does not support thinking` }, 400);
   }
-  const { gone, stop } = exchange.parts;
-  const isLoaded = await models.load(exchange.record, exchange.behaviour.loadMs ?? 0, { gone, stop });
-  if (!isLoaded) {
-    return await exchange.json(
-      { error: 'timed out waiting for llama runner to start: context canceled' },
-      500,
-    );
-  }
-  models.keep(model.name, keepMs(body));
+  const failed = await bringIn(exchange, models, body);
+  if (failed) return failed;
   if (kind === 'load') return await exchange.json(emptyAnswer(body, 'load'));
   return await answer(exchange, { models, model, body, seed, isThinking: thinks && body.think !== false });
 }

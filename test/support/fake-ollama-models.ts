@@ -1,4 +1,5 @@
 // What the fake has on disk and in memory, how it loads, and how many generations it runs at once.
+import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitFor } from './fake-ollama-gates.ts';
 import type { Gates } from './fake-ollama-gates.ts';
@@ -8,8 +9,15 @@ import type { Changes } from './wait.ts';
 export type InstalledModel = Required<FakeModel>;
 
 interface Load {
-  state: 'running' | 'failed' | 'over';
+  state: 'waiting' | 'running' | 'failed' | 'over';
 }
+
+interface Kept {
+  forMs: number;
+  until: number;
+}
+
+const KEPT_MS = 300_000;
 
 function fullName(name: string): string {
   return name.includes(':') ? name : `${name}:latest`;
@@ -20,17 +28,25 @@ export class Models {
   readonly #gates: Gates;
   readonly #isLoadFragile: boolean;
   readonly #installed = new Map<string, InstalledModel>();
-  readonly #loaded = new Map<string, number>();
+  readonly #loaded = new Map<string, Kept>();
   readonly #loads = new Map<string, Load>();
   readonly #running = new Map<string, number>();
+  /** Requests of each model that run or wait for a slot. */
+  readonly #claims = new Map<string, number>();
   slots: number;
+  maxLoaded: number;
   generating = 0;
   maxGenerating = 0;
 
-  constructor(changes: Changes, gates: Gates, options: { slots: number; isLoadFragile: boolean }) {
+  constructor(
+    changes: Changes,
+    gates: Gates,
+    options: { slots: number; maxLoaded: number; isLoadFragile: boolean },
+  ) {
     this.#changes = changes;
     this.#gates = gates;
     this.slots = options.slots;
+    this.maxLoaded = options.maxLoaded;
     this.#isLoadFragile = options.isLoadFragile;
   }
 
@@ -40,8 +56,8 @@ export class Models {
 
   get loaded(): { model: InstalledModel; expiresAt: number }[] {
     return this.installed.flatMap((model) => {
-      const expiresAt = this.#loaded.get(model.name);
-      return expiresAt === undefined ? [] : [{ model, expiresAt }];
+      const kept = this.#loaded.get(model.name);
+      return kept ? [{ model, expiresAt: kept.until }] : [];
     });
   }
 
@@ -51,10 +67,11 @@ export class Models {
 
   install(given: string | FakeModel): void {
     const model = typeof given === 'string' ? { name: given } : given;
-    const whole = { capabilities: ['completion'], contextLength: 8192, loaded: true, ...model };
     const name = fullName(model.name);
+    const digest = createHash('sha256').update(name).digest('hex');
+    const whole = { capabilities: ['completion'], contextLength: 8192, loaded: true, digest, ...model };
     this.#installed.set(name, { ...whole, name });
-    if (whole.loaded) this.keep(name, 300_000);
+    if (whole.loaded) this.keep(name, KEPT_MS);
     this.#changes.notify();
   }
 
@@ -64,7 +81,7 @@ export class Models {
   }
 
   keep(name: string, forMs: number): void {
-    this.#loaded.set(fullName(name), Date.now() + forMs);
+    this.#loaded.set(fullName(name), { forMs, until: Date.now() + forMs });
     this.#changes.notify();
   }
 
@@ -89,22 +106,23 @@ export class Models {
     if (this.#loaded.has(name)) return true;
     let load = this.#loads.get(name);
     if (!load) {
-      load = { state: 'running' };
+      load = { state: 'waiting' };
       this.#loads.set(name, load);
       void this.#run(name, load, loadMs, this.#isLoadFragile ? signals.gone : signals.stop);
     }
     this.#gates.visit(record, 'load');
     const mine = load;
-    await waitFor(() => mine.state !== 'running', this.#changes, signals.gone);
+    await waitFor(() => mine.state === 'failed' || mine.state === 'over', this.#changes, signals.gone);
     return mine.state === 'over';
   }
 
   async #run(name: string, load: Load, loadMs: number, signal: AbortSignal): Promise<void> {
     try {
+      await waitFor(() => this.#takeRoom(load), this.#changes, signal);
       await this.#gates.untilOpen('load', 0, signal);
       await sleep(loadMs, undefined, { signal });
       load.state = 'over';
-      this.keep(name, 300_000);
+      this.keep(name, KEPT_MS);
     } catch {
       load.state = 'failed';
     }
@@ -112,26 +130,51 @@ export class Models {
     this.#changes.notify();
   }
 
+  /** Gives the load a place in memory, where there is one or a model that has nothing to do. */
+  #takeRoom(load: Load): boolean {
+    const loading = [...this.#loads.values()].filter(({ state }) => state === 'running').length;
+    if (this.#loaded.size + loading >= this.maxLoaded) {
+      const [victim] = [...this.#loaded]
+        .filter(([name]) => (this.#claims.get(name) ?? 0) === 0)
+        .toSorted(([a, one], [b, other]) => one.forMs - other.forMs || a.localeCompare(b));
+      if (!victim) return false;
+      this.#loaded.delete(victim[0]);
+    }
+    load.state = 'running';
+    return true;
+  }
+
   /** Waits for a free slot of the model, without limit; disposing gives it back. */
   async acquire(model: string, signal: AbortSignal): Promise<Disposable> {
     const name = fullName(model);
     const used = () => this.#running.get(name) ?? 0;
-    await waitFor(
-      () => {
-        if (used() >= this.slots) return false;
-        this.#count(name, used() + 1, 1);
-        return true;
-      },
-      this.#changes,
-      signal,
-    );
+    this.#claim(name, 1);
+    try {
+      await waitFor(
+        () => {
+          if (used() >= this.slots) return false;
+          this.#count(name, used() + 1, 1);
+          return true;
+        },
+        this.#changes,
+        signal,
+      );
+    } catch (error) {
+      this.#claim(name, -1);
+      throw error;
+    }
     this.#changes.notify();
     return {
       [Symbol.dispose]: () => {
         this.#count(name, used() - 1, -1);
-        this.#changes.notify();
+        this.#claim(name, -1);
       },
     };
+  }
+
+  #claim(name: string, step: number): void {
+    this.#claims.set(name, (this.#claims.get(name) ?? 0) + step);
+    this.#changes.notify();
   }
 
   #count(name: string, used: number, step: number): void {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import type { Exchange } from './fake-ollama-exchange.ts';
+import { KeepAlive, bringIn, isUnload } from './fake-ollama-load.ts';
 import type { InstalledModel, Models } from './fake-ollama-models.ts';
 import { embedText } from './fake-ollama-reply.ts';
 import type { Ending } from './fake-ollama-types.ts';
@@ -15,16 +16,13 @@ const EmbedBody = z.looseObject({
   model: z.string(),
   input: z.union([z.string(), z.array(z.string())]).default([]),
   dimensions: z.int().min(1).default(64),
+  keep_alive: KeepAlive,
 });
 
 /** Which model a body asks for; empty when it names none. */
 export function modelOf(body: unknown): string {
   const named = Named.safeParse(body);
   return named.success ? (named.data.model ?? named.data.name ?? '') : '';
-}
-
-function digestOf(name: string): string {
-  return createHash('sha256').update(name).digest('hex');
 }
 
 function details({ name }: InstalledModel) {
@@ -44,7 +42,7 @@ function listed(model: InstalledModel) {
     name: model.name,
     model: model.name,
     size: 1_000_000,
-    digest: digestOf(model.name),
+    digest: model.digest,
     details: details(model),
   };
 }
@@ -85,9 +83,9 @@ export async function show(exchange: Exchange, models: Models): Promise<Ending> 
 
 export async function pull(exchange: Exchange, models: Models, body: unknown): Promise<Ending> {
   const name = exchange.record.model;
-  const { total, steps } = exchange.behaviour.pull ?? { total: 3000, steps: 3 };
-  const digest = `sha256:${digestOf(name)}`;
-  const layer = { status: `pulling ${digest.slice(7, 19)}`, digest, total };
+  const { total, steps, capabilities } = exchange.behaviour.pull ?? { total: 3000, steps: 3 };
+  const digest = createHash('sha256').update(name).digest('hex');
+  const layer = { status: `pulling ${digest.slice(0, 12)}`, digest: `sha256:${digest}`, total };
   const lines = [
     { status: 'pulling manifest' },
     ...Array.from({ length: steps }, (_, i) => ({
@@ -100,7 +98,7 @@ export async function pull(exchange: Exchange, models: Models, body: unknown): P
   const isStreamed = Named.safeParse(body).data?.stream ?? true;
   const last = { status: 'success' };
   const ending = await (isStreamed ? exchange.stream(lines, last) : exchange.whole(lines, last));
-  if (ending === 'done') models.install({ name, loaded: false });
+  if (ending === 'done') models.install({ name, loaded: false, ...(capabilities && { capabilities }) });
   return ending;
 }
 
@@ -109,8 +107,15 @@ export async function embed(exchange: Exchange, models: Models, body: unknown): 
   if (!parsed.success) return await exchange.json({ error: 'invalid input type' }, 400);
   const { model, input, dimensions } = parsed.data;
   if (!models.find(model)) return await exchange.json({ error: `model '${model}' not found` }, 404);
+  const failed = await bringIn(exchange, models, parsed.data);
+  if (failed) return failed;
+  const { parts, record, behaviour } = exchange;
+  await parts.gates.pass(record, 'slot', 0, parts.gone);
+  using _slot = await models.acquire(model, parts.gone);
+  await parts.gates.pass(record, 'prompt', 0, parts.gone);
   const texts = typeof input === 'string' ? [input] : input;
-  const embeddings = texts.map((text) => embedText(text, dimensions));
+  const embeddings = behaviour.vectors?.(texts) ?? texts.map((text) => embedText(text, dimensions));
   const counts = { total_duration: 1_000_000, load_duration: 0, prompt_eval_count: texts.length };
+  if (isUnload(parsed.data)) models.unload(model);
   return await exchange.json({ model, embeddings, ...counts });
 }

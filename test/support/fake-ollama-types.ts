@@ -12,6 +12,8 @@ export interface FakeModel {
   capabilities?: readonly string[];
   /** Default 8,192. */
   contextLength?: number;
+  /** Names its weights; default: made from the name. */
+  digest?: string;
   /** Whether it is in memory at the start; default true. */
   loaded?: boolean;
 }
@@ -116,12 +118,14 @@ export interface Behaviour {
   fault?: Fault;
   /** Default `stop`, or `length` when `num_predict` cut it. */
   doneReason?: string;
-  /** Which progress a pull tells; default 3 steps of 1,000 bytes. */
-  pull?: { total: number; steps: number };
+  /** Which progress a pull tells, and what the model can do that it brings; default 3 steps of 1,000 bytes, and `["completion"]`. */
+  pull?: { total: number; steps: number; capabilities?: readonly string[] };
+  /** Of an `embed`: what is made of the texts; absent: unit vectors made from their words. */
+  vectors?: (texts: readonly string[]) => unknown;
 }
 
 /**
- * Where a request can be held, in the order it comes by: `request` it was read; `load` a load it waits for is begun;
+ * Where a request can be held, in the order it comes by: `request` it was read; `load` a load it waits for is begun, or waits for room;
  * `slot` it waits for one of the parallel generations; `prompt` it has one; `piece` n: n pieces are out;
  * `done`: all pieces are out, the last line is not; `linger`: it goes on though the client has left.
  */
@@ -140,6 +144,8 @@ export interface RequestRecord {
   readonly model: string;
   /** The JSON body as it came, or null. */
   readonly body: unknown;
+  /** The header of that name, or null. */
+  readonly authorization: string | null;
   readonly arrivedAt: number;
   /** The whole reply this answer is taken from. */
   reply: string;
@@ -166,6 +172,11 @@ export interface FakeOptions {
   seed?: number;
   /** Parallel generations per model; the next ones wait without limit and without a sign. Default: no limit. */
   slots?: number;
+  /**
+   * Models in memory at once (OLLAMA_MAX_LOADED_MODELS); default 3, as without a graphics card. Where there is no room for one
+   * more, it waits until one has nothing to do, and pushes that out: of several the one that is kept for the shortest time.
+   */
+  maxLoaded?: number;
   /** Whether a load fails for all who wait when the client that began it leaves, as the real one does; default true. */
   fragileLoad?: boolean;
   /** As by `always`. */
@@ -187,6 +198,8 @@ export interface FakeOllama extends AsyncDisposable {
   always(behaviour: Behaviour, kind?: RequestKind): void;
   /** Parallel generations per model from now on. */
   setSlots(slots: number): void;
+  /** Models in memory at once from now on; what is there stays until another one needs its room. */
+  setMaxLoaded(models: number): void;
 
   /** The reply it would make of a conversation (a prefill at its end is not looked at). */
   replyTo(model: string, messages: readonly FakeMessage[], behaviour?: Behaviour): string;
@@ -218,6 +231,7 @@ export interface FakeOllama extends AsyncDisposable {
   readonly loaded: readonly string[];
   install(model: string | FakeModel): void;
   uninstall(name: string): void;
+  /** As when its `keep_alive` runs out, which nothing here does by itself. */
   unload(name: string): void;
 
   /** Goes away: closes the port and cuts every connection (by RST when asked). Memory is empty afterwards. */

@@ -42,6 +42,9 @@ export async function startFakeOllama(options: FakeOptions = {}): Promise<FakeOl
   return fake;
 }
 
+/** Of the real one, where it has no graphics card. */
+const MAX_LOADED = 3;
+
 class Fake implements FakeOllama {
   readonly requests: RequestRecord[] = [];
   readonly #changes = createChanges();
@@ -62,6 +65,7 @@ class Fake implements FakeOllama {
     this.#seed = options.seed ?? 1;
     const limits = {
       slots: options.slots ?? Number.POSITIVE_INFINITY,
+      maxLoaded: options.maxLoaded ?? MAX_LOADED,
       isLoadFragile: options.fragileLoad ?? true,
     };
     this.#models = new Models(this.#changes, this.#gates, limits);
@@ -105,6 +109,11 @@ class Fake implements FakeOllama {
 
   setSlots(slots: number): void {
     this.#models.slots = slots;
+    this.#changes.notify();
+  }
+
+  setMaxLoaded(models: number): void {
+    this.#models.maxLoaded = models;
     this.#changes.notify();
   }
 
@@ -240,6 +249,7 @@ class Fake implements FakeOllama {
       route,
       model: modelOf(body),
       body,
+      authorization: request.headers.authorization ?? null,
       arrivedAt,
       reply: '',
       prefill: null,

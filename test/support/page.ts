@@ -75,6 +75,21 @@ export function describePage(title: string, define: (open: OpenStage) => void): 
   });
 }
 
+/**
+ * One stage for those tests of a `describePage` that leave its server alone: opened for the first that asks. Each has
+ * pages and conversations of its own.
+ */
+export function sharedStage(open: OpenStage, options: SceneOptions): () => Promise<Stage> {
+  let opening: Promise<Stage> | undefined;
+  afterEach(async () => {
+    const stage = await opening;
+    await stage?.clear();
+    await stage?.scene.fake.idle();
+  });
+  afterAll(async () => await (await opening)?.[Symbol.asyncDispose]());
+  return () => (opening ??= open(options));
+}
+
 /** Tests that share a browser and a server; each has pages and conversations of its own. */
 export function describeStage(
   title: string,

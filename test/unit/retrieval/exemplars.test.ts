@@ -1,7 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { hashOf, readExemplars } from '../../../src/retrieval/exemplars.ts';
+import { readExemplars } from '../../../src/retrieval/exemplars.ts';
 import { fileOf, written } from '../../support/retrieval-bench.ts';
 import type { Written } from '../../support/retrieval-bench.ts';
 import { tempDir } from '../../support/server-process.ts';
@@ -171,48 +171,5 @@ describe('a file is refused, and the reason named, for', () => {
 
     expect(list).toEqual([]);
     expect(refused[0]?.reason).toMatch(reason);
-  });
-});
-
-describe('the hash', () => {
-  const hashed = async (...directories: Record<string, string>[]) =>
-    hashOf((await read(...directories)).list);
-  const together = hashed({ 'a.json': fileOf([one, two, three]) });
-
-  it('is the same whatever files and directories they came in', async () => {
-    expect(await hashed({ 'x.json': fileOf([three]), 'y.json': fileOf([two, one]) })).toBe(await together);
-    expect(await hashed({ 'x.json': fileOf([two]) }, { 'x.json': fileOf([three, one]) })).toBe(
-      await together,
-    );
-  });
-
-  it('is the same for what is left out and what is written out', async () => {
-    const full = { lang: 'en', ...one, contexts: [], tags: [] };
-
-    expect(await hashed({ 'a.json': fileOf([full, two, three]) })).toBe(await together);
-  });
-
-  it('is the same after an exemplar was replaced by itself', async () => {
-    expect(await hashed({ 'a.json': fileOf([one, two, three]) }, { 'b.json': fileOf([two]) })).toBe(
-      await together,
-    );
-  });
-
-  it.each([
-    ['guide_line', 'Another line.'],
-    ['client_example', 'Another word.'],
-    ['technique', 'breathe'],
-    ['state_id', '2.3'],
-    ['lang', 'de'],
-    ['contexts', ['dr_q_ready']],
-    ['tags', ['work']],
-  ])('is another one with another %s', async (field, value) => {
-    expect(await hashed({ 'a.json': fileOf([{ ...one, [field]: value }, two, three]) })).not.toBe(
-      await together,
-    );
-  });
-
-  it('is another one with one more', async () => {
-    expect(await hashed({ 'a.json': fileOf([one, two]) })).not.toBe(await together);
   });
 });

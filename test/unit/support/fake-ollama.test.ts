@@ -248,3 +248,77 @@ describe('the other routes', () => {
     expect(answer.status).toBe(400);
   });
 });
+
+describe('the memory', () => {
+  const models = ['one', { name: 'two', loaded: false }];
+  const embed = (url: string, model: string, more: object = {}) =>
+    post(url, 'embed', { model, input: ['hello'], ...more });
+
+  test('takes a model in for vectors as well as for words', async () => {
+    await using fake = await startFakeOllama({ models });
+
+    await embed(fake.url, 'two').end();
+
+    expect(fake.loaded).toEqual(['one:latest', 'two:latest']);
+  });
+
+  test('lets a model go after a request that keeps it for no time', async () => {
+    await using fake = await startFakeOllama({ models });
+
+    await embed(fake.url, 'two', { keep_alive: 0 }).end();
+
+    expect(fake.loaded).toEqual(['one:latest']);
+  });
+
+  test('holds so many models, and a new one takes the place of one that has nothing to do', async () => {
+    await using fake = await startFakeOllama({ models, maxLoaded: 1 });
+
+    await embed(fake.url, 'two').end();
+    const first = fake.loaded;
+    await chat(fake.url, { model: 'one' }).end();
+
+    expect([first, fake.loaded]).toEqual([['two:latest'], ['one:latest']]);
+  });
+
+  test('lets a new model wait for the end of a reply', async () => {
+    await using fake = await startFakeOllama({ models, maxLoaded: 1 });
+    fake.hold('done');
+    const reply = chat(fake.url, { model: 'one' });
+    await fake.reached('done');
+
+    const vectors = embed(fake.url, 'two');
+    await fake.reached('load', 0, 1);
+    const meanwhile = fake.loaded;
+    fake.release();
+    await Promise.all([reply.end(), vectors.end()]);
+
+    expect([meanwhile, fake.loaded]).toEqual([['one:latest'], ['two:latest']]);
+  });
+
+  test('lets go of what is kept for the shortest time', async () => {
+    await using fake = await startFakeOllama({
+      models: ['one', 'two', { name: 'three', loaded: false }],
+      maxLoaded: 2,
+    });
+    await embed(fake.url, 'two', { keep_alive: '10s' }).end();
+
+    await embed(fake.url, 'three').end();
+
+    expect(fake.loaded).toEqual(['one:latest', 'three:latest']);
+  });
+
+  test('has room for three models', async () => {
+    const four = ['one', 'two', 'three', 'four'].map((name) => ({ name, loaded: false }));
+    await using fake = await startFakeOllama({ models: four });
+
+    for (const { name } of four) await embed(fake.url, name).end();
+
+    expect(fake.loaded).toHaveLength(3);
+  });
+});
+
+test('the digest of a model is the one it was given', async () => {
+  await using fake = await startFakeOllama({ models: [{ name: 'one', digest: 'abc' }] });
+
+  expect((await new Ollama({ host: fake.url }).list()).models[0]?.digest).toBe('abc');
+});

@@ -1,0 +1,35 @@
+// A process of its own that opens retrieval on directories of tables and writes a line of what came of each: for tests that kill
+// it, or in which LanceDB may.
+import { LanceRetrieval } from '../../src/retrieval/lancedb.ts';
+import { WordEmbedder } from './retrieval-bench.ts';
+import { deadline } from './wait.ts';
+
+const TRIES = 5;
+const RETRY_MS = 50;
+const [directory = '', userInput = '', ...places] = process.argv.slice(2);
+const log = () => undefined;
+
+/** The guide's line of the best example; a loss may come before it. */
+async function lineIn(uri: string): Promise<string | undefined> {
+  const embedder = new WordEmbedder();
+  const logs = { info: log, warn: log, error: log };
+  const options = { uri, directories: [directory], embedder, standIn: embedder, retryMs: RETRY_MS };
+  const retrieval = new LanceRetrieval({ ...options, log: logs });
+  await deadline(retrieval.start(), 'the table');
+  for (let left = TRIES; left > 0; left -= 1) {
+    const signal = AbortSignal.timeout(2_000);
+    const [best] = await retrieval.find({ stateId: '2.1', userInput }, signal);
+    if (best) return best.guideLine;
+    await retrieval.warmUp();
+  }
+  return undefined;
+}
+
+await Promise.all(
+  places.map(async (uri, place) => {
+    const found = await lineIn(uri).catch((error: unknown) => String(error));
+    console.log(JSON.stringify({ place, found: found ?? null }));
+  }),
+);
+// what hangs in LanceDB would keep it
+process.exit(0);
