@@ -23,10 +23,12 @@ async function turnsOf(id: string): Promise<unknown[]> {
   return Array.isArray(body['turns']) ? body['turns'] : [];
 }
 
-describe.each([
+const patterns: [file: string, args: string[], id: string][] = [
   ['pattern-crm.js', ['42'], 'crm_user_42'],
   ['pattern-mobile.js', ['ana', 'phone'], 'mobile_ana_phone'],
-])('%s', (file, args, id) => {
+];
+
+describe.each(patterns)('%s', (file, args, id) => {
   test('makes the session, and goes on with it when run again', async () => {
     const first = await run(file, ...args);
     const second = await run(file, ...args);
@@ -53,8 +55,12 @@ describe.each([
     expect(result.code).toBe(2);
     expect(await turnsOf(`${id}3`)).toEqual([]);
   });
+});
 
-  test('makes and says nothing twice when answers get lost', async () => {
+// at the same time: most of it is the wait between two tries
+test.concurrent.each(patterns)(
+  '%s makes and says nothing twice when answers get lost',
+  async (file, args, id) => {
     await using proxy = await startTcpProxy({ target: scene.server.port });
     let cuts = 0;
     using _cuts = proxy.onBytes((direction) => {
@@ -66,8 +72,8 @@ describe.each([
 
     expect(result.stdout).toBe(`created ${id}4\nturn 1: ${reply}\n`);
     expect(await turnsOf(`${id}4`)).toHaveLength(1);
-  });
-});
+  },
+);
 
 test('pattern-mobile.js keeps users apart whose names make one id', async () => {
   const first = await run('pattern-mobile.js', 'a_b', 'c');
@@ -198,12 +204,13 @@ describe('webhook-receiver.js', () => {
   test('takes an alert of the server', async () => {
     const env = { ESCALATION_URL: url, ESCALATION_SECRET: secret, ESCALATION_PRIVATE_HOSTS: '127.0.0.1' };
     await using alarmed = await openScene({ env });
+    const { length } = example.stdout;
     const body = { user_input: 'I am going to kill myself tonight' };
 
     await alarmed.rest(`POST ${pathOf('s', '/input')}`, { body });
 
     await example.wrote('alert immediate plan ');
-    expect(example.stdout).not.toContain('refused');
+    expect(example.stdout.slice(length)).not.toContain('refused');
   });
 
   test('takes an alert once that comes twice, under whatever key', async () => {

@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { z } from 'zod';
 import { startGuide } from '../support/guide-server.ts';
 import type { GuideServer } from '../support/guide-server.ts';
@@ -82,10 +82,15 @@ const errorBody = z.strictObject({
   timestamp,
 });
 
-describe('the curl lines of the founding document', () => {
-  test('[S-2] test 1: no id gives a made one', async () => {
-    await using server = await startGuide();
+let server: GuideServer;
+beforeAll(async () => void (server = await startGuide()));
+afterAll(async () => await server[Symbol.asyncDispose]());
 
+describe('the curl lines of the founding document', () => {
+  // each line finds the id as free as on a fresh server
+  afterEach(async () => void (await rest(server.url, 'DELETE /api/v1/session/my_custom_session_001')));
+
+  test('[S-2] test 1: no id gives a made one', async () => {
     const { status, body } = await run(server, lines.automatic);
 
     expect(status).toBe(200);
@@ -93,8 +98,6 @@ describe('the curl lines of the founding document', () => {
   });
 
   test('[S-1] test 2: an own id is used as it is', async () => {
-    await using server = await startGuide();
-
     const { status, body } = await run(server, lines.custom);
 
     expect(status).toBe(200);
@@ -102,7 +105,6 @@ describe('the curl lines of the founding document', () => {
   });
 
   test('[S-4] test 3: the same id again is a conflict that says so', async () => {
-    await using server = await startGuide();
     await run(server, lines.custom);
 
     const { status, body } = await run(server, lines.custom);
@@ -115,7 +117,6 @@ describe('the curl lines of the founding document', () => {
   });
 
   test('test 4: an input on an own id gives a therapist response', async () => {
-    await using server = await startGuide();
     await run(server, lines.custom);
 
     const { status, body } = await run(server, lines.input);
@@ -129,9 +130,9 @@ describe('the curl lines of the founding document', () => {
   });
 
   test('test 4 on a fresh server makes the session', async () => {
-    await using server = await startGuide();
+    await using fresh = await startGuide();
 
-    const { status, body } = await run(server, lines.input);
+    const { status, body } = await run(fresh, lines.input);
 
     expect(status).toBe(200);
     expect(response.parse(body)).toMatchObject({ session_id: 'my_custom_session_001', n: 1 });
@@ -139,14 +140,11 @@ describe('the curl lines of the founding document', () => {
 });
 
 describe('the bodies that clients of the older service read', () => {
-  let server: GuideServer;
   beforeAll(async () => {
-    server = await startGuide();
     await rest(server.url, 'POST /api/v1/session/create', {
       body: { session_id: 'old', client_id: 'crm', metadata: { a: 1 } },
     });
   });
-  afterAll(async () => await server[Symbol.asyncDispose]());
 
   test('create answers id, time, status and a sentence', async () => {
     const { status, body } = await rest(server.url, 'POST /api/v1/session/create', { body: {} });

@@ -1,7 +1,7 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Fault } from '../support/fake-ollama.ts';
 import { firstWords, openScene, responseOf, words } from '../support/scene.ts';
-import type { Scene } from '../support/scene.ts';
+import { fromNowOn, sharedScene } from '../support/shared-scene.ts';
 
 const reply = words(60);
 const stall = { OLLAMA_STALL_MS: '300', OLLAMA_FIRST_TOKEN_MS: '300' };
@@ -22,16 +22,14 @@ const silent: { what: string; fault?: Fault; reply?: string }[] = [
   { what: 'begins with endless blanks', fault: { kind: 'whitespace' } },
 ];
 
-describe('one server through all faults', () => {
-  let scene: Scene;
-  beforeAll(async () => {
-    scene = await openScene({ env: stall });
-  });
-  afterAll(() => scene[Symbol.asyncDispose]());
+const openStalling = sharedScene({ env: stall });
+const open = sharedScene({ fake: { behaviour: { reply } } });
 
+describe('one server through all faults', () => {
   test.for(faults)(
     'a stream that $what after fifty words is continued without a seam (scenario 65)',
     async ({ what, fault }) => {
+      const scene = await openStalling();
       scene.fake.always({ reply });
       scene.fake.next({ fault });
       const { client, socket, admission } = await scene.speak(what, 'hello');
@@ -47,6 +45,7 @@ describe('one server through all faults', () => {
   test.for(silent)(
     'the guide answers for a model that $what (scenario 65)',
     async ({ what, ...behaviour }) => {
+      const scene = await openStalling();
       scene.fake.always(behaviour);
       const { client, socket, admission } = await scene.speak(what, 'hello');
 
@@ -61,11 +60,11 @@ describe('one server through all faults', () => {
 
 test.for(faults.filter(({ fault }) => fault.kind === 'error' || fault.kind === 'silence'))(
   '[P-8] a stream that $what again and again ends with therapist:error and keeps its words (scenario 65)',
-  async ({ fault }) => {
-    await using scene = await openScene({ env: stall, fake: { behaviour: { reply } } });
-    scene.fake.next({ fault: { ...fault, after: 8 } });
+  async ({ what, fault }) => {
+    const scene = await openStalling();
+    scene.fake.next({ reply, fault: { ...fault, after: 8 } });
     scene.fake.always({ reply, fault: { ...fault, after: 0 } });
-    const { client, socket, admission } = await scene.speak('s', 'hello');
+    const { client, socket, admission } = await scene.speak(`${what} again and again`, 'hello');
 
     const turn = await client.ended(admission.turn_id, 20_000);
 
@@ -77,9 +76,9 @@ test.for(faults.filter(({ fault }) => fault.kind === 'error' || fault.kind === '
 );
 
 test('endless blanks are cut off, and the reply is continued behind them (scenario 65)', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.next({ fault: { kind: 'whitespace', after: 10 } });
-  const { client, admission } = await scene.speak('s', 'hello');
+  const { client, admission } = await scene.speak('blanks', 'hello');
 
   const turn = await client.ended(admission.turn_id);
 
@@ -99,15 +98,16 @@ test('[P-8] with MODEL=ollama an empty answer ends with therapist:error once the
 });
 
 test('an Ollama that is busy for some requests is asked again until it takes the turn (scenario 64)', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
+  const asked = fromNowOn(scene.fake);
   scene.fake.next({ refuse: { status: 503, error: 'server busy' } }, 2);
-  const { client, socket, admission } = await scene.speak('s', 'hello');
+  const { client, socket, admission } = await scene.speak('busy', 'hello');
 
   const turn = await client.ended(admission.turn_id);
 
   expect(turn).toMatchObject({ state: 'done', text: reply });
   expect(responseOf(socket, admission.turn_id).source).toBe('ollama');
-  expect(scene.fake.of('chat').map(({ ending }) => ending)).toEqual(['refused', 'refused', 'done']);
+  expect(asked('chat').map(({ ending }) => ending)).toEqual(['refused', 'refused', 'done']);
 });
 
 test('a turn whose Ollama goes away in mid-reply keeps its place and its words until it is back (scenario 64)', async () => {

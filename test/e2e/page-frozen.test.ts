@@ -13,9 +13,10 @@ import {
   idOf,
   replyOf,
   say,
+  sharedStage,
   shows,
 } from '../support/page.ts';
-import type { OpenStage, Stage } from '../support/page.ts';
+import type { Stage } from '../support/page.ts';
 import { watchWire } from '../support/page-wire.ts';
 import type { PageWire } from '../support/page-wire.ts';
 import { openPlainBrowser } from '../support/plain-browser.ts';
@@ -36,10 +37,8 @@ interface SleepyStage extends AsyncDisposable, Pick<Stage, 'scene'> {
   wire: PageWire;
 }
 
-async function openSleepy(open: OpenStage): Promise<SleepyStage> {
+async function openSleepy({ scene }: Stage): Promise<SleepyStage> {
   await using stack = new AsyncDisposableStack();
-  const env = { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' };
-  const { scene } = stack.use(await open({ env, fake: { behaviour: { reply } } }));
   const { page } = stack.use(await openPlainBrowser());
   const wire = watchWire(page);
   const sleepy = await SleepyPage.of(page);
@@ -62,8 +61,11 @@ async function follow(scene: Scene, page: Page): Promise<{ socket: SocketClient;
 const caughtUp = ({ sockets, answers, requests }: PageWire) => ({ sockets, answers, requests });
 
 describePage('the page, when somebody comes back to it,', (open) => {
+  const env = { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' };
+  const openStage = sharedStage(open, { env, fake: { behaviour: { reply } } });
+
   test('has the whole of a reply that ended in ten frozen minutes, after one join and no wait', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     scene.fake.hold('piece', 10);
     const id = await begin(page, scene.url);
@@ -86,7 +88,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('goes on with a reply that is not over yet', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     scene.fake.hold('piece', 10);
     scene.fake.hold('piece', 20);
@@ -113,7 +115,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('has the turns that were said from another device meanwhile', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     const id = await begin(page, scene.url);
     await say(page, 'first');
@@ -136,7 +138,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('has lost nothing after it was frozen again and again in one reply', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy } = stage;
     const stops = [5, 10, 15, 20, 25];
     for (const n of stops) scene.fake.hold('piece', n);
@@ -159,7 +161,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('has a reply that came as an event stream, without a wait', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     await using gate = await startHttpGate(scene.server.port);
     gate.sockets = false;
@@ -183,7 +185,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('draws nothing while it is hidden, and all of it then', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     scene.fake.hold('piece', 10);
     await begin(page, scene.url);
@@ -203,7 +205,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
   });
 
   test('finds out a half-open connection within its limit, and catches up over a new one', async () => {
-    await using stage = await openSleepy(open);
+    await using stage = await openSleepy(await openStage());
     const { scene, page, sleepy, wire } = stage;
     await using proxy = await startTcpProxy({ target: scene.server.port });
     scene.fake.hold('piece', 10);

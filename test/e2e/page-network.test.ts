@@ -7,17 +7,28 @@ import type { HttpGate } from '../support/http-gate.ts';
 import { SleepyPage } from '../support/page-clock.ts';
 import { jumpsIn, recordTexts, textsShown } from '../support/page-texts.ts';
 import { watchWire } from '../support/page-wire.ts';
-import { begin, connection, describePage, ended, history, replyOf, say, shows } from '../support/page.ts';
-import type { OpenStage, Stage } from '../support/page.ts';
+import {
+  begin,
+  connection,
+  describePage,
+  ended,
+  history,
+  replyOf,
+  say,
+  sharedStage,
+  shows,
+} from '../support/page.ts';
 import { firstWords, words } from '../support/scene.ts';
-import type { Scene } from '../support/scene.ts';
+import type { Scene, SceneOptions } from '../support/scene.ts';
 
 const reply = words(40);
 const WAIT = { timeout: 30_000 };
 
 /** Every word of the model is handed on at once, and it may wait for the test between two words. */
-const openCalm = (open: OpenStage): Promise<Stage> =>
-  open({ env: { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' }, fake: { behaviour: { reply } } });
+const calm: SceneOptions = {
+  env: { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' },
+  fake: { behaviour: { reply } },
+};
 
 /** What the gate lets through, so that the page has only that. */
 const leaves: Record<Transport, (gate: HttpGate) => void> = {
@@ -36,10 +47,12 @@ const says = (page: Page, text: string): Promise<void> =>
   expect.poll(() => connection(page).textContent(), WAIT).toContain(text);
 
 describePage('the page on a bad network', (open) => {
+  const openCalm = sharedStage(open, calm);
+
   test.for(transports)(
     '[P-3] has the whole answer after a reload in the middle of it, over %s',
     async (via) => {
-      await using stage = await openCalm(open);
+      const stage = await openCalm();
       const { scene } = stage;
       await using gate = await startHttpGate(scene.server.port);
       leaves[via](gate);
@@ -63,7 +76,7 @@ describePage('the page on a bad network', (open) => {
   test.for(transports)(
     '[P-3] goes on where it was when the server is killed and comes back, over %s',
     async (via) => {
-      await using stage = await openCalm(open);
+      await using stage = await open(calm);
       const { scene } = stage;
       await using gate = await startHttpGate(scene.server.port);
       leaves[via](gate);
@@ -92,7 +105,7 @@ describePage('the page on a bad network', (open) => {
   );
 
   test('[P-3] says that there is no network, and has the answer that ended meanwhile', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     const { page } = await stage.visit();
     scene.fake.hold('piece', 10);
@@ -113,7 +126,7 @@ describePage('the page on a bad network', (open) => {
   });
 
   test('[P-3] is offline for thirty seconds in mid-answer and goes on', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     const { page } = await stage.visit();
     const sleepy = await SleepyPage.of(page);
@@ -140,7 +153,7 @@ describePage('the page on a bad network', (open) => {
   });
 
   test('[P-7] stops an answer as soon as there is a network, where the wish was made without one', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     const { page } = await stage.visit();
     scene.fake.hold('piece', 10);
@@ -162,7 +175,7 @@ describePage('the page on a bad network', (open) => {
   });
 
   test('[P-6] says once, and in order, what was written without a network', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     const { page } = await stage.visit();
 
@@ -186,7 +199,7 @@ describePage('the page on a bad network', (open) => {
   });
 
   test('[P-6] says once what went out when the network went, also after a reload', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     await using gate = await startHttpGate(scene.server.port);
     const { page } = await stage.visit();
@@ -209,7 +222,7 @@ describePage('the page on a bad network', (open) => {
   test.for(['stream', 'poll'] as const)(
     'shows the words as they come where sockets are blocked, by %s',
     async (via) => {
-      await using stage = await openCalm(open);
+      const stage = await openCalm();
       const { scene } = stage;
       await using gate = await startHttpGate(scene.server.port);
       leaves[via](gate);
@@ -232,7 +245,7 @@ describePage('the page on a bad network', (open) => {
   );
 
   test('[P-3] shows one text where streams are held back in mid-sentence, and goes back to the socket', async () => {
-    await using stage = await openCalm(open);
+    const stage = await openCalm();
     const { scene } = stage;
     await using gate = await startHttpGate(scene.server.port);
     gate.sockets = false;

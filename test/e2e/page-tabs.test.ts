@@ -1,14 +1,14 @@
 // One conversation on several screens: two tabs of a browser, and a phone.
 import type { Page } from 'playwright-core';
 import { expect, test } from 'vitest';
-import { begin, describePage, ended, history, replyOf, say, shows } from '../support/page.ts';
-import type { OpenStage, Stage } from '../support/page.ts';
+import { begin, describePage, ended, history, replyOf, say, sharedStage, shows } from '../support/page.ts';
+import type { Stage } from '../support/page.ts';
 import { pathOf } from '../support/rest.ts';
 import { firstWords, words } from '../support/scene.ts';
 
 const reply = words(40);
 
-interface Screens extends AsyncDisposable, Pick<Stage, 'scene'> {
+interface Screens extends Pick<Stage, 'scene'> {
   id: string;
   first: Page;
   second: Page;
@@ -18,10 +18,7 @@ interface Screens extends AsyncDisposable, Pick<Stage, 'scene'> {
 }
 
 /** The tabs share what a browser keeps for a site; the phone is on its own. */
-async function openScreens(open: OpenStage): Promise<Screens> {
-  await using stack = new AsyncDisposableStack();
-  const env = { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' };
-  const stage = stack.use(await open({ env, fake: { behaviour: { reply } } }));
+async function openScreens(stage: Stage): Promise<Screens> {
   const { scene } = stage;
   const { page: first, faults } = await stage.visit();
   const second = await first.context().newPage();
@@ -32,7 +29,6 @@ async function openScreens(open: OpenStage): Promise<Screens> {
     await page.getByLabel('Your words').waitFor();
   }
   second.on('pageerror', (error) => faults.push(String(error)));
-  const owned = stack.move();
   return {
     scene,
     id,
@@ -43,7 +39,6 @@ async function openScreens(open: OpenStage): Promise<Screens> {
     get faults() {
       return [...faults, ...others];
     },
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 
@@ -51,8 +46,11 @@ const onAll = (pages: readonly Page[], look: (page: Page) => Promise<void>): Pro
   Promise.all(pages.map(look));
 
 describePage('two tabs and a phone in one conversation', (open) => {
+  const env = { RAW_REPLIES: '1', OLLAMA_STALL_MS: '600000' };
+  const openStage = sharedStage(open, { env, fake: { behaviour: { reply } } });
+
   test('show the same words as they come, whoever spoke', async () => {
-    await using screens = await openScreens(open);
+    const screens = await openScreens(await openStage());
     const { scene, all, first, phone } = screens;
     const stops = [10, 11, 20, 30];
     for (const n of stops) scene.fake.hold('piece', n);
@@ -75,7 +73,7 @@ describePage('two tabs and a phone in one conversation', (open) => {
   });
 
   test('have everything once when all speak at the same time', async () => {
-    await using screens = await openScreens(open);
+    const screens = await openScreens(await openStage());
     const { scene, id, all } = screens;
 
     await Promise.all(all.map((page, at) => say(page, `words of ${at}`)));
@@ -100,7 +98,7 @@ describePage('two tabs and a phone in one conversation', (open) => {
   });
 
   test('[P-7] stop an answer from any of them', async () => {
-    await using screens = await openScreens(open);
+    const screens = await openScreens(await openStage());
     const { scene, id, all, first, second, phone } = screens;
     scene.fake.hold('piece', 10);
 
@@ -121,7 +119,7 @@ describePage('two tabs and a phone in one conversation', (open) => {
   });
 
   test('[S-6] are all empty when one of them deletes it, in the middle of an answer too', async () => {
-    await using screens = await openScreens(open);
+    const screens = await openScreens(await openStage());
     const { scene, id, all, first, second, phone } = screens;
     await say(first, 'I feel restless');
     await onAll(all, (page) => ended(page));

@@ -3,7 +3,8 @@ import { expect, test } from 'vitest';
 import type { Behaviour } from '../support/fake-ollama.ts';
 import { Client } from '../support/fold.ts';
 import { pathOf } from '../support/rest.ts';
-import { openScene, words } from '../support/scene.ts';
+import { words } from '../support/scene.ts';
+import { sharedScene } from '../support/shared-scene.ts';
 import { openEvents } from '../support/sse.ts';
 
 const reply = words(40);
@@ -11,7 +12,7 @@ const reply = words(40);
 interface Habit {
   model: string;
   /** Of every request but the first, which breaks off after `cut` pieces. */
-  later: Behaviour;
+  later: Behaviour & { render?: keyof typeof scenes };
   /** Of the first request; the text is cut behind `cut` of its pieces. */
   first?: Behaviour;
   cut?: number;
@@ -51,19 +52,26 @@ const habits: Habit[] = [
   },
 ];
 
+/** By what the model tells of its prompt: the server asks once, and keeps the answer. */
+const scenes = {
+  open: sharedScene({ env: { RAW_REPLIES: '1' } }),
+  closed: sharedScene({ env: { RAW_REPLIES: '1' } }),
+  unknown: sharedScene({ env: { RAW_REPLIES: '1' } }),
+};
+
 test.for(habits)(
   '[P-3] a reply that broke off is one reply for all when the model $model (scenario 35)',
   async (habit) => {
-    const { later, first = {}, next = [], cut = first.pieceSize === undefined ? 10 : 3, resets } = habit;
-    await using scene = await openScene({
-      env: { RAW_REPLIES: '1' },
-      fake: { behaviour: { reply, ...later } },
-    });
+    const { model: id, later, first = {}, next = [], resets } = habit;
+    const { cut = first.pieceSize === undefined ? 10 : 3 } = habit;
+    const { render = 'open' } = later;
+    const scene = await scenes[render]();
+    scene.fake.always({ reply, ...later });
     scene.fake.next({ ...first, fault: { kind: 'close', after: cut } });
     for (const behaviour of next) scene.fake.next(behaviour);
-    const { client, socket, admission } = await scene.speak('s', 'I feel restless');
-    const overSse = new Client('s');
-    using _events = await openEvents(scene.url, pathOf('s', '/events'), { client: overSse });
+    const { client, socket, admission } = await scene.speak(id, 'I feel restless');
+    const overSse = new Client(id);
+    using _events = await openEvents(scene.url, pathOf(id, '/events'), { client: overSse });
 
     const turn = await client.ended(admission.turn_id);
     const other = await overSse.ended(admission.turn_id);
@@ -71,7 +79,7 @@ test.for(habits)(
     expect(turn).toMatchObject({ state: 'done', text: reply });
     expect(other.text).toBe(reply);
     expect(client.counts.resets).toBe(resets);
-    const fresh = await socket.must('session:join', { session_id: 's' });
+    const fresh = await socket.must('session:join', { session_id: id });
     expect(fresh['turns']).toMatchObject([{ text: reply, state: 'done' }]);
   },
 );

@@ -5,6 +5,7 @@ import { createClient } from '../../client/sdk/client.ts';
 import { Device } from '../support/devices.ts';
 import { Client } from '../support/fold.ts';
 import { startGuide } from '../support/guide-server.ts';
+import type { GuideServer } from '../support/guide-server.ts';
 import { randomFrom, seed } from '../support/random.ts';
 import type { Random } from '../support/random.ts';
 import { pathOf, rest } from '../support/rest.ts';
@@ -15,11 +16,16 @@ import { startTcpProxy } from '../support/tcp-proxy.ts';
 import type { TcpProxy } from '../support/tcp-proxy.ts';
 
 let scene: Scene;
+let server: GuideServer;
 beforeAll(async () => {
   scene = await openScene({ env: { OLLAMA_NUM_PREDICT: '2000', RAW_REPLIES: '1' } });
+  server = await startGuide({ OLLAMA_SLOTS: '100' });
 });
 afterEach(() => scene.fake.release());
-afterAll(() => scene[Symbol.asyncDispose]());
+afterAll(async () => {
+  await scene[Symbol.asyncDispose]();
+  await server[Symbol.asyncDispose]();
+});
 
 /** Now and then something happens to what passes, until it is disposed. */
 function disturb(proxy: TcpProxy, random: Random): Disposable {
@@ -76,7 +82,6 @@ test(`[P-3] two SDK clients, a phone and an event stream with random cuts end wi
 });
 
 test('of 201 sessions on one client the last says RATE_LIMITED, and the others go on (scenario 19)', async () => {
-  await using server = await startGuide({ OLLAMA_SLOTS: '100' });
   const ids = Array.from({ length: 201 }, (_, i) => `many ${i}`);
   for (const id of ids) await rest(server.url, 'POST /api/v1/session/create', { body: { session_id: id } });
   using client = createClient({ url: server.url, transports: ['socket'] });
@@ -100,7 +105,6 @@ test('of 201 sessions on one client the last says RATE_LIMITED, and the others g
 });
 
 test('200 sessions come back after one cut, none of them with a hole (scenario 19)', async () => {
-  await using server = await startGuide({ OLLAMA_SLOTS: '100' });
   await using proxy = await startTcpProxy({ target: server.port });
   const ids = Array.from({ length: 200 }, (_, i) => `back ${i}`);
   for (const id of ids) await rest(server.url, 'POST /api/v1/session/create', { body: { session_id: id } });

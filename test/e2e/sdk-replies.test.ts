@@ -4,6 +4,7 @@ import type { Reply } from '../../client/sdk/api.ts';
 import { createClient, ReplyReset } from '../../client/sdk/client.ts';
 import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
+import { sharedScene } from '../support/shared-scene.ts';
 import { failureOf, Listening, reaches, rests, shows, textOf, transports, wordsOf } from '../support/sdk.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { deadline } from '../support/wait.ts';
@@ -21,10 +22,13 @@ beforeAll(async () => {
 afterEach(() => scene.fake.release());
 afterAll(() => scene[Symbol.asyncDispose]());
 
+const openClosed = sharedScene({
+  env: { RAW_REPLIES: '1' },
+  fake: { behaviour: { reply: other, render: 'closed' } },
+});
 /** A model that breaks off after ten words and then says something else. */
 async function openForgetful(): Promise<Scene> {
-  const behaviour = { reply: other, render: 'closed' } as const;
-  const own = await openScene({ env: { RAW_REPLIES: '1' }, fake: { behaviour } });
+  const own = await openClosed();
   own.fake.hold('piece', 10);
   own.fake.next({ reply, fault: { kind: 'close', after: 10 } });
   return own;
@@ -240,9 +244,9 @@ describe.for(transports)('over %s', (via) => {
   });
 
   test('words that are taken back are told, and the rest goes on behind what was kept', async () => {
-    await using own = await openForgetful();
+    const own = await openForgetful();
     using client = open(own.url);
-    const session = client.session('reset');
+    const session = client.session(`reset ${via}`);
     let said: Reply | undefined;
     const listening = new Listening((onReset) => (said = session.say('hello', { onReset })));
     await listening.hears(ten);
@@ -258,9 +262,9 @@ describe.for(transports)('over %s', (via) => {
   });
 
   test('an iteration that cannot be told throws ReplyReset, and the next one has the whole text', async () => {
-    await using own = await openForgetful();
+    const own = await openForgetful();
     using client = open(own.url);
-    const session = client.session('thrown');
+    const session = client.session(`thrown ${via}`);
     const said = session.say('hello');
     const listening = new Listening(() => said);
     await listening.hears(ten);
@@ -277,17 +281,18 @@ describe.for(transports)('over %s', (via) => {
   });
 });
 
+const openNarrow = sharedScene({ env: { OLLAMA_SLOTS: '1' }, fake: { behaviour: { reply } } });
 // a long poll has the log only, and this is not in it
 test.for(['socket', 'stream'] as const)(
   'a place in the queue, and what a turn does while no words come, is told over %s',
   async (via) => {
-    await using own = await openScene({ env: { OLLAMA_SLOTS: '1' }, fake: { behaviour: { reply } } });
+    const own = await openNarrow();
     own.fake.hold('piece', 10);
     using client = createClient({ url: own.url, transports: [via] });
-    const first = client.session('first');
+    const first = client.session(`first ${via}`);
     const running = first.say('hello');
     await shows(first, ten);
-    const second = client.session('second');
+    const second = client.session(`second ${via}`);
     const waiting = second.say('hello');
 
     const { activity } = await reaches(

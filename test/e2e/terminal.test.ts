@@ -6,13 +6,15 @@ import { Server } from 'socket.io';
 import { expect, test } from 'vitest';
 import { z } from 'zod';
 import { firstWords, openScene, words } from '../support/scene.ts';
+import { sharedScene } from '../support/shared-scene.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { Terminal } from '../support/terminal-process.ts';
 
 const reply = words(20);
+const open = sharedScene({ fake: { behaviour: { reply } } });
 
 test('a piped line is said, its reply is all of the output, and it ends with 0', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   await using terminal = new Terminal({ url: scene.url, args: ['my_id'] });
   terminal.type('I want to feel calm\n');
   terminal.endInput();
@@ -25,8 +27,8 @@ test('a piped line is said, its reply is all of the output, and it ends with 0',
 });
 
 test('a last line without an end is a line', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
-  await using terminal = new Terminal({ url: scene.url, args: ['my_id'] });
+  const scene = await open();
+  await using terminal = new Terminal({ url: scene.url, args: ['last_line'] });
   terminal.type('hello');
   terminal.endInput();
 
@@ -35,8 +37,8 @@ test('a last line without an end is a line', async () => {
 });
 
 test('an input without words ends with 0 and says nothing', async () => {
-  await using scene = await openScene();
-  await using terminal = new Terminal({ url: scene.url, args: ['my_id'] });
+  const scene = await open();
+  await using terminal = new Terminal({ url: scene.url, args: ['wordless'] });
   terminal.endInput();
 
   expect(await terminal.exited()).toBe(0);
@@ -44,9 +46,9 @@ test('an input without words ends with 0 and says nothing', async () => {
 });
 
 test('words stream as they come', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.hold('piece', 7);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  await using terminal = new Terminal({ url: scene.url, args: ['streams'] });
   terminal.type('hello\n');
   await terminal.until(() => terminal.stdout === firstWords(reply, 7), 'seven words');
   scene.fake.release();
@@ -58,9 +60,9 @@ test('words stream as they come', async () => {
 
 test('piped lines are said one after another, each once the reply before it is whole', async () => {
   const replies = ['abel', 'mira', 'tomo'].map((stem) => words(20, stem));
-  await using scene = await openScene();
+  const scene = await open();
   for (const reply of replies) scene.fake.next({ reply });
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  await using terminal = new Terminal({ url: scene.url, args: ['lines'] });
   terminal.type('first\nsecond\n/status\nthird\n/quit\n');
 
   expect(await terminal.exited()).toBe(0);
@@ -69,7 +71,7 @@ test('piped lines are said one after another, each once the reply before it is w
 });
 
 test('without an id the server makes one, and it is told how to come back', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   await using terminal = new Terminal({ url: scene.url });
   terminal.endInput();
   await terminal.exited();
@@ -80,7 +82,8 @@ test('without an id the server makes one, and it is told how to come back', asyn
 });
 
 test('the id of an existing session takes it up: its last turns, and a live reply in mid-word', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply, pieceSize: 3 } } });
+  const scene = await open();
+  scene.fake.always({ reply, pieceSize: 3 });
   scene.fake.next({ reply: words(5, 'abel') });
   const { client, admission } = await scene.speak('mine', 'the first input');
   await client.ended(admission.turn_id);
@@ -102,9 +105,9 @@ test('the id of an existing session takes it up: its last turns, and a live repl
 });
 
 test('/cancel stops a reply in its middle, and /retry asks for it again', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.hold('piece', 5);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  await using terminal = new Terminal({ url: scene.url, args: ['cancelled'] });
   terminal.type('hello\n');
   await terminal.until(() => terminal.stdout === firstWords(reply, 5), 'five words');
   terminal.type('/cancel\n');
@@ -119,9 +122,9 @@ test('/cancel stops a reply in its middle, and /retry asks for it again', async 
 });
 
 test('SIGINT stops a live reply, and leaves where there is none', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.hold('piece', 5);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  await using terminal = new Terminal({ url: scene.url, args: ['signals'] });
   terminal.type('hello\n');
   await terminal.until(() => terminal.stdout === firstWords(reply, 5), 'five words');
   terminal.signal('SIGINT');
@@ -162,9 +165,9 @@ test('a risk is answered with places to get help, which /resources shows again',
 });
 
 test('the disclosure stands before the first words', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.hold('piece', 3);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  await using terminal = new Terminal({ url: scene.url, args: ['disclosed'] });
   terminal.type('hello\n');
   await terminal.until(() => terminal.stdout !== '', 'the first words');
 
@@ -172,23 +175,23 @@ test('the disclosure stands before the first words', async () => {
 });
 
 test('/export writes all that is stored, /delete asks first', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   await using directory = await mkdtempDisposable(join(tmpdir(), 'stillpoint-'));
   const env = { INIT_CWD: directory.path };
-  await using terminal = new Terminal({ url: scene.url, args: ['s'], env });
+  await using terminal = new Terminal({ url: scene.url, args: ['exported'], env });
   terminal.type('hello\n/export all.json\n/export all.json\n/delete\nno\n/delete\nyes\n');
 
   expect(await terminal.exited()).toBe(0);
   expect(terminal.stderr).toContain('exists already');
   expect(terminal.stderr).toContain('Nothing was deleted.');
   const all: unknown = JSON.parse(await readFile(join(directory.path, 'all.json'), 'utf8'));
-  expect(all).toMatchObject({ session: { session_id: 's' }, turns: [{ text: reply }] });
-  expect((await scene.rest('GET /api/v1/session/s/status')).status).toBe(404);
+  expect(all).toMatchObject({ session: { session_id: 'exported' }, turns: [{ text: reply }] });
+  expect((await scene.rest('GET /api/v1/session/exported/status')).status).toBe(404);
 });
 
 test('/history shows the last turns, what is typed wrong is told', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
-  await using terminal = new Terminal({ url: scene.url, args: ['s'] });
+  const scene = await open();
+  await using terminal = new Terminal({ url: scene.url, args: ['history'] });
   terminal.type('/history\none\ntwo\n/history 1\n/history many\n/dance\n/cancel\n/quit\n');
 
   expect(await terminal.exited()).toBe(0);
@@ -221,9 +224,9 @@ test('a model that is fetched is told in tenths', async () => {
 });
 
 test('a server that cannot be reached is told once, and tried until it is there', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   await using proxy = await startTcpProxy({ target: 1 });
-  await using terminal = new Terminal({ url: proxy.url, args: ['s'] });
+  await using terminal = new Terminal({ url: proxy.url, args: ['unreachable'] });
   terminal.type('hello\n');
   terminal.endInput();
   await terminal.until(() => terminal.stderr.includes('Trying again'), 'the trouble');
@@ -268,9 +271,10 @@ test('a fault in the arguments is one line, and exit 1', async () => {
 });
 
 test('in a terminal, words that are typed amid a reply interrupt it', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
+  const before = scene.fake.requests.length;
   scene.fake.hold('piece', 3);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'], isTTY: true });
+  await using terminal = new Terminal({ url: scene.url, args: ['interrupted'], isTTY: true });
   await terminal.until(() => terminal.grid.lines.includes('/help lists the commands.'), 'the greeting');
   terminal.type('hello\r');
   await terminal.until(() => terminal.grid.lines.includes(firstWords(reply, 3)), 'three words');
@@ -279,7 +283,7 @@ test('in a terminal, words that are typed amid a reply interrupt it', async () =
   const amid = [...terminal.grid.lines];
   scene.fake.always({ reply: 'And now this one.' });
   terminal.type('it\r');
-  expect(await scene.fake.ended()).toMatchObject({ ending: 'client' });
+  expect(await scene.fake.ended(before)).toMatchObject({ ending: 'client' });
   scene.fake.release();
   await terminal.until(() => terminal.grid.lines.includes('And now this one.'), 'the second reply');
   terminal.type('\u0004');
@@ -287,15 +291,15 @@ test('in a terminal, words that are typed amid a reply interrupt it', async () =
   expect(await terminal.exited()).toBe(0);
   expect(amid.slice(-2)).toEqual([firstWords(reply, 3), '› no, wa']);
   expect(terminal.grid.lines.filter((line) => line === '› no, wait')).toHaveLength(1);
-  expect((await scene.rest('GET /api/v1/session/s/history')).body).toMatchObject({
+  expect((await scene.rest('GET /api/v1/session/interrupted/history')).body).toMatchObject({
     turns: [{ user_input: 'hello', state: 'cancelled' }, { user_input: 'no, wait' }],
   });
 });
 
 test('in a terminal, Ctrl-C stops a reply, and leaves the next time', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   scene.fake.hold('piece', 3);
-  await using terminal = new Terminal({ url: scene.url, args: ['s'], isTTY: true });
+  await using terminal = new Terminal({ url: scene.url, args: ['ctrl_c'], isTTY: true });
   await terminal.until(() => terminal.grid.lines.includes('/help lists the commands.'), 'the greeting');
   terminal.type('hello\r');
   await terminal.until(() => terminal.grid.lines.includes(firstWords(reply, 3)), 'three words');
@@ -308,23 +312,23 @@ test('in a terminal, Ctrl-C stops a reply, and leaves the next time', async () =
 });
 
 test('in a terminal, lines that are pasted together are one input, and Ctrl-D leaves', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
-  await using terminal = new Terminal({ url: scene.url, args: ['s'], isTTY: true });
+  const scene = await open();
+  await using terminal = new Terminal({ url: scene.url, args: ['pasted'], isTTY: true });
   await terminal.until(() => terminal.grid.lines.includes('/help lists the commands.'), 'the greeting');
   terminal.type('one\rtwo\r');
   await terminal.until(() => terminal.stdout.includes(reply.slice(-8)), 'the reply');
   terminal.type('\u0004');
 
   expect(await terminal.exited()).toBe(0);
-  expect((await scene.rest('GET /api/v1/session/s/history')).body).toMatchObject({
+  expect((await scene.rest('GET /api/v1/session/pasted/history')).body).toMatchObject({
     turns: [{ user_input: 'one\ntwo' }],
   });
 });
 
 test('in a terminal, NO_COLOR leaves no style', async () => {
-  await using scene = await openScene({ fake: { behaviour: { reply } } });
+  const scene = await open();
   const env = { NO_COLOR: '1' };
-  await using terminal = new Terminal({ url: scene.url, args: ['s'], env, isTTY: true });
+  await using terminal = new Terminal({ url: scene.url, args: ['colourless'], env, isTTY: true });
   await terminal.until(() => terminal.grid.lines.includes('/help lists the commands.'), 'the greeting');
   terminal.type('hello\r');
   await terminal.until(() => terminal.stdout.includes(reply.slice(-8)), 'the reply');
