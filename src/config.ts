@@ -153,7 +153,7 @@ const settings = {
     'Directory with exemplars of your own, as *.json; they come beside those of the server, and replace what has the same id',
   ),
   LANCEDB_URI: maybe.describe(
-    'Where LanceDB keeps its tables: a directory, or an object store for several nodes, such as s3://bucket/path; empty: in DATA_DIR',
+    'Where LanceDB keeps the vectors of exemplars: a directory, or an object store for several nodes, such as s3://bucket/path; empty: in DATA_DIR',
   ),
   GUIDE_WORD_MS: whole(0, 10_000, 30).describe('Pace of the built-in guide, in ms per word'),
   GUIDE_NAME: text('Stillpoint').describe(

@@ -166,13 +166,12 @@ function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: Asy
   process.on('SIGINT', stop);
 }
 
-/** After the door is open: nobody waits for examples. The built-in guide needs none, so their encoder stays away then. */
+/** After the door is open: nobody waits for examples. The built-in guide needs none, and their encoder is not kept ready for it. */
 function startRetrieval(retrieval: LanceRetrieval | null, speakers: Speakers): void {
   if (retrieval === null) return;
   // read when its library is loaded, and it warns of every search
-  process.env['LANCEDB_LOG'] ??= 'error';
-  void retrieval.start();
-  if (nextSpeaker(speakers).source !== 'guide') void retrieval.warmUp();
+  process.env['LANCEDB_LOG'] = 'error';
+  void retrieval.start(nextSpeaker(speakers).source !== 'guide');
 }
 
 async function main(): Promise<void> {

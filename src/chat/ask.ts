@@ -1,10 +1,11 @@
 import type { Model, ModelMessage } from '../model/model.ts';
-import type { Retrieval, RetrievalQuery } from '../retrieval/retrieval.ts';
+import type { Example, Retrieval, RetrievalQuery } from '../retrieval/retrieval.ts';
 import type { SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { answeredBy, readMemory } from '../therapy/memory.ts';
 import { sentencesIn } from '../therapy/process/acts.ts';
 import { buildPrompt } from '../therapy/prompt.ts';
 import { createShaper } from '../therapy/shape.ts';
+import { sentencesOf } from '../therapy/shape/sentence.ts';
 import { states } from '../therapy/process/states.ts';
 import { asTheyCome } from './speech.ts';
 import type { Shape } from './speech.ts';
@@ -13,6 +14,8 @@ import type { Shape } from './speech.ts';
 const EARLIER = 40;
 /** With the slot at hand nothing waits longer for examples. */
 const EXAMPLES_MS = 100;
+/** A sentence of fewer words belongs to nobody. */
+const BORROWED_WORDS = 5;
 /** Replies whose sentences are not said again. */
 const SAID = 8;
 
@@ -56,6 +59,15 @@ function wantedBy({ locale }: SessionRecord, { plan, userInput }: TurnRecord): R
   };
 }
 
+/** Sentences of examples that a model must not hand on as its own: long enough to be somebody's, and not what it is to say itself. */
+function borrowed(exemplars: readonly Example[], line: string): string[] {
+  const own = new Set(sentencesOf(line).map(({ fold }) => fold));
+  return exemplars
+    .flatMap(({ guideLine }) => sentencesOf(guideLine))
+    .filter(({ fold }) => fold.split(' ').length >= BORROWED_WORDS && !own.has(fold))
+    .map(({ fold }) => fold);
+}
+
 /** The messages of a turn: system prompt with what is remembered, examples, earlier turns, and what the person says now. */
 export function askModel(
   store: Store,
@@ -86,7 +98,7 @@ export function askModel(
     });
     const shaping = {
       sentences: sentencesIn(plan.progress.technique, plan.line),
-      said: [...earlier.slice(-SAID).map(({ text }) => text), ...exemplars.map(({ guideLine }) => guideLine)],
+      said: [...earlier.slice(-SAID).map(({ text }) => text), ...borrowed(exemplars, plan.line)],
       answered: answeredBy(slots),
       line: plan.line,
     };

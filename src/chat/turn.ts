@@ -160,8 +160,7 @@ export class Turn {
     // a reply that was whole when its owner died needs no model
     if (shown !== '' && (await asking).shape(shown).isOver) return;
     if (this.#isReplaced(model, shown)) return;
-    await this.#takeSlot(model, signal);
-    slot.resolve();
+    await this.#takeSlot(model, signal).finally(slot.resolve);
     if (!this.#begun || model.source !== this.#record.source) {
       await this.#start(model.source, model.name, this.#firstPhase(model));
     }

@@ -58,7 +58,9 @@ class OllamaEmbedder implements Embedder {
 
   constructor(options: OllamaEmbedOptions) {
     this.#options = options;
-    this.#keepAlive = parseKeepAlive(options.keepAlive);
+    const keepAlive = parseKeepAlive(options.keepAlive);
+    // a model that is put away after each text would never be there for a turn
+    this.#keepAlive = keepAlive.ms === 0 ? parseKeepAlive('1m') : keepAlive;
     this.#http = new OllamaHttp(options.baseUrl, options.connectMs, (text) =>
       options.log?.debug?.({ model: options.model, said: text }, 'Ollama reported an error'),
     );

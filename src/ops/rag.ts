@@ -142,7 +142,7 @@ async function look(query: RetrievalQuery, config: Config, say: (line: string) =
   const begunAt = performance.now();
   const retrieval = openRetrieval(config, log, resources);
   const problem = await Promise.race([retrieval.start().then(() => null), stuck]);
-  if (problem === null) await retrieval.warmUp();
+  await retrieval.warmUp();
   // the first search loads what the second is measured without
   await retrieval.explain(query, AbortSignal.timeout(PATIENCE_MS));
   const readyAt = performance.now();

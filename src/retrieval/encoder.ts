@@ -5,8 +5,10 @@ import type { EncoderAnswer, EncoderRequest } from './encoder-worker.ts';
 
 /** The package that holds the weights, with its version: other weights make other vectors. */
 const IDENTITY = 'model-embeddings-en@0.2.0';
-/** Texts at a time: together they take less than half as long, and a turn waits for so many at most. */
+/** Texts at a time: together they take less than half as long, and a turn waits for so many in the background at most. */
 const BATCH = 8;
+/** A thread that is silent for longer hangs. */
+const PATIENCE_MS = 30_000;
 /** A thread that never gets as far as an answer is not started for ever. */
 const FAILURES_MAX = 3;
 
@@ -26,6 +28,7 @@ class Encoder implements Embedder {
   #worker: Worker | undefined;
   /** What the thread works on. */
   #running: Job[] = [];
+  #watchdog: NodeJS.Timeout | undefined;
   #failures = 0;
   #isClosed = false;
 
@@ -71,6 +74,8 @@ class Encoder implements Embedder {
     const request: EncoderRequest = { texts: this.#running.map(({ text }) => text) };
     // eslint-disable-next-line unicorn/require-post-message-target-origin -- a thread has none
     this.#worker.postMessage(request);
+    const hung = this.#worker;
+    this.#watchdog = setTimeout(() => void hung.terminate(), PATIENCE_MS).unref();
   }
 
   #start(): Worker {
@@ -90,6 +95,7 @@ class Encoder implements Embedder {
   }
 
   #heard(answer: EncoderAnswer): void {
+    clearTimeout(this.#watchdog);
     this.#failures = 0;
     const jobs = this.#running;
     this.#running = [];
@@ -103,6 +109,7 @@ class Encoder implements Embedder {
 
   /** Nobody who waits gets a vector. */
   #fail(reason: unknown): void {
+    clearTimeout(this.#watchdog);
     const { query, batch } = this.#waiting;
     const jobs = [...this.#running.splice(0), ...query.splice(0), ...batch.splice(0)];
     for (const { reject } of jobs) reject(reason);

@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { isAbsolute, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Connection, Table } from '@lancedb/lancedb';
+import type { Connection, Data, Table } from '@lancedb/lancedb';
 import { z } from 'zod';
 import { dot } from './embed.ts';
 import { arrowColumns, connect, VectorCell } from './lance.ts';
@@ -15,13 +15,18 @@ const TOLERANCE = 0.01;
 
 const isUnit = (vector: Float32Array): boolean => Math.abs(dot(vector, vector) - 1) < TOLERANCE;
 
-/** Longer than any of it takes: what is damaged may also never answer. */
-const PATIENCE_MS = 30_000;
+/** Longer than any of it takes: a place that is gone, or a file that is damaged, may also never answer. */
+const LOOK_MS = 5_000;
+const WORK_MS = 30_000;
+/** Others may still read what is put together. */
+const OLD_MS = 3_600_000;
 
-async function inTime<T>(work: Promise<T>): Promise<T> {
+class Late extends Error {}
+
+async function within<T>(ms: number, work: Promise<T>): Promise<T> {
   const over = new AbortController();
-  const late = delay(PATIENCE_MS, undefined, { signal: over.signal, ref: false }).then(() => {
-    throw new Error(`LanceDB did not answer within ${PATIENCE_MS} ms`);
+  const late = delay(ms, undefined, { signal: over.signal, ref: false }).then(() => {
+    throw new Late(`LanceDB did not answer within ${ms} ms`);
   });
   late.catch(() => undefined);
   return await Promise.race([work, late]).finally(() => over.abort());
@@ -31,7 +36,7 @@ async function inTime<T>(work: Promise<T>): Promise<T> {
  * Vectors by the hash of their text, in a LanceDB table for each encoder, so that nothing is embedded twice. It may be lost, and
  * several processes may write it: then something is embedded again.
  */
-export class VectorCache {
+export class VectorCache implements Disposable {
   readonly #uri: string;
   readonly #name: string;
   /** Told once what is wrong with it. */
@@ -47,17 +52,18 @@ export class VectorCache {
     this.#warn = warn;
   }
 
-  /** What is there of these; a table that cannot be read is taken away. Never raises. */
+  /** What is there of these. What cannot be read in a directory of ours is taken away. Never raises. */
   async read(hashes: ReadonlySet<string>): Promise<Map<string, Float32Array>> {
     try {
-      const db = (this.#db = await inTime(connect(this.#uri)));
-      if (!(await inTime(db.tableNames())).includes(this.#name)) return new Map();
-      this.#table = await inTime(db.openTable(this.#name));
-      return await inTime(this.#rows(this.#table, hashes));
+      this.#db = await within(LOOK_MS, connect(this.#uri));
+      if (!(await within(LOOK_MS, this.#db.tableNames())).includes(this.#name)) return new Map();
+      this.#table = await within(LOOK_MS, this.#db.openTable(this.#name));
+      return await within(WORK_MS, this.#rows(this.#table, hashes));
     } catch (error) {
-      this.#table = undefined;
       this.#warn(String(error));
-      await this.#drop();
+      this.#table = undefined;
+      this.#isUsable = isAbsolute(this.#uri) && !(error instanceof Late);
+      if (this.#isUsable) await this.#drop();
       return new Map();
     }
   }
@@ -68,20 +74,25 @@ export class VectorCache {
     const { strings, floats, tableOf } = arrowColumns();
     const rows = tableOf({ text_hash: strings([...entries.keys()]), vector: floats([...entries.values()]) });
     try {
-      const db = (this.#db ??= await inTime(connect(this.#uri)));
-      if (this.#table) await inTime(this.#table.add(rows));
-      else this.#table = await inTime(db.createTable(this.#name, rows, { existOk: true }));
-      this.#appends += 1;
-      if (this.#appends % APPENDS_MAX === 0)
-        await inTime(this.#table.optimize({ cleanupOlderThan: new Date() }));
+      await within(WORK_MS, this.#write(rows));
     } catch (error) {
       this.#isUsable = false;
       this.#warn(String(error));
     }
   }
 
-  close(): void {
+  [Symbol.dispose](): void {
     this.#table?.close();
+    this.#db?.close();
+  }
+
+  async #write(rows: Data): Promise<void> {
+    this.#db ??= await connect(this.#uri);
+    if (this.#table) await this.#table.add(rows);
+    else this.#table = await this.#db.createTable(this.#name, rows, { existOk: true });
+    this.#appends += 1;
+    if (this.#appends % APPENDS_MAX === 0)
+      await this.#table.optimize({ cleanupOlderThan: new Date(Date.now() - OLD_MS) });
   }
 
   async #rows(table: Table, hashes: ReadonlySet<string>): Promise<Map<string, Float32Array>> {
@@ -95,8 +106,7 @@ export class VectorCache {
   }
 
   async #drop(): Promise<void> {
-    await inTime(this.#db?.dropTable(this.#name) ?? Promise.resolve()).catch(() => undefined);
-    if (!isAbsolute(this.#uri)) return;
+    await within(LOOK_MS, this.#db?.dropTable(this.#name) ?? Promise.resolve()).catch(() => undefined);
     const directory = join(this.#uri, `${this.#name}.lance`);
     await rm(directory, { recursive: true, force: true }).catch(() => undefined);
   }

@@ -47,8 +47,10 @@ const BATCH = 64;
 const FIRST = 'a first look';
 /** What LanceDB is in the middle of may take longer than anybody waits. */
 const GOODBYE_MS = 2_000;
-/** How often the progress is told, in texts. */
-const TELL = 1_024;
+/** How often the progress is told. */
+const TOLD = 10;
+/** Made in one go; then others have their turn. */
+const SUMS = 512;
 
 const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
@@ -59,7 +61,7 @@ function languagesOf(locale: string | null | undefined): string[] {
 }
 
 /** Settles with the promise or when the signal aborts, whichever comes first. */
-async function inTime(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
+async function orAborted(promise: Promise<unknown>, signal: AbortSignal): Promise<void> {
   const late = Promise.withResolvers<void>();
   const onAbort = () => late.resolve();
   signal.addEventListener('abort', onAbort, { once: true });
@@ -76,7 +78,9 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   /** Exemplars of each state. */
   #counts: ReadonlyMap<string, number> = new Map();
   #serving: Serving | undefined;
-  #hasFailed = false;
+  #isWarm = false;
+  /** Warnings that were given. */
+  readonly #told = new Set<string>();
   #work: Promise<void> = Promise.resolve();
 
   constructor(options: LanceOptions) {
@@ -93,15 +97,18 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     return this.#serving?.table.scale;
   }
 
-  /** Opens or makes the table in the background. Settles once it is the one that is wanted; never raises. */
-  start(): Promise<void> {
+  /**
+   * Makes the table in the background. With `isWarm` the encoder is loaded before a turn waits for it. Settles once the table is
+   * the one that is wanted; never raises.
+   */
+  start(isWarm = false): Promise<void> {
+    this.#isWarm = isWarm;
     this.#work = this.#insist();
     return this.#work;
   }
 
-  /** Has the encoder loaded before a turn waits for it. Never raises. */
+  /** Has the encoder of the table that is served loaded. Never raises. */
   async warmUp(): Promise<void> {
-    await this.#work;
     await this.#serving?.embedder?.embed([FIRST], 'batch', this.#closed.signal).catch(() => undefined);
   }
 
@@ -132,7 +139,9 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     const hits: Hit[] = [];
     let asked: Float32Array | null = null;
     const byMeaning = async () => {
-      const vectors = await embedder?.embed([text], 'query', signal).catch(() => undefined);
+      const vectors = await embedder?.embed([text], 'query', signal).catch(() => {
+        if (!signal.aborted) this.#tellOnce({}, 'the encoder had no vector for a turn, which goes by words');
+      });
       const vector = vectors?.[0];
       if (!vector || signal.aborted) return;
       if (vector.length !== table.dimensions) {
@@ -144,9 +153,11 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     };
     const byWords = async () => void hits.push(...(await table.matching(text, scope)));
     const found = Promise.allSettled([byWords(), byMeaning()]).then((ways) => {
-      if (ways.some(({ status }) => status === 'rejected')) this.#failed();
+      // why is not told: it may hold what was searched for
+      const hasFailed = ways.some(({ status }) => status === 'rejected');
+      if (hasFailed && !signal.aborted) this.#tellOnce({}, 'a search for examples failed');
     });
-    await inTime(found, signal);
+    await orAborted(found, signal);
     return rank(this.#candidates(hits, asked, query.stateId), table.scale, query.technique);
   }
 
@@ -173,12 +184,6 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     return [...byId.values()];
   }
 
-  /** Why is not told: it may hold what was searched for. */
-  #failed(): void {
-    if (!this.#hasFailed) this.#options.log.warn({}, 'a search for examples failed; this is told once');
-    this.#hasFailed = true;
-  }
-
   /** The encoder is another one than it was: its table has to be made, and until then words have to do. */
   #renew(serving: Serving): void {
     if (this.#serving !== serving) return;
@@ -192,19 +197,14 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   }
 
   async #insist(): Promise<void> {
-    let told = '';
     while (!this.#closed.signal.aborted) {
       try {
         await this.#build();
         return;
       } catch (error) {
-        const reason = messageOf(error);
-        if (reason !== told && !this.#closed.signal.aborted)
-          this.#options.log.warn(
-            { rag: this.state(), reason },
-            'examples are not complete; it is tried again',
-          );
-        told = reason;
+        const facts = { rag: this.state(), reason: messageOf(error) };
+        if (!this.#closed.signal.aborted)
+          this.#tellOnce(facts, 'examples are not complete; it is tried again');
       }
       await this.#pause(this.#retryMs);
     }
@@ -213,66 +213,82 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
   async #build(): Promise<void> {
     const { directories, embedder, standIn, log } = this.#options;
     const { list, refused } = await readExemplars(directories);
-    for (const fault of refused) log.warn(fault, 'a file of exemplars cannot be used');
+    for (const fault of refused) this.#tellOnce(fault, 'a file of exemplars cannot be used');
     if (list.length === 0) throw new Error('there are no exemplars');
-    if (!this.#serving) {
-      const kept = await this.#embedded(list, standIn, false);
-      await this.#serve(list, kept ? standIn : null, kept);
+    if (!this.#serving) await this.#serve(list, standIn, false);
+    try {
+      await this.#serve(list, embedder, true);
+    } catch (error) {
+      // whatever became of it, words alone are worse than the encoder that is always there
+      if (standIn !== embedder) await this.#serve(list, standIn, true);
+      throw error;
     }
-    const wanted = contentHash(await embedder.identity(this.#closed.signal));
-    if (this.#serving?.encoder !== wanted)
-      await this.#serve(list, embedder, await this.#embedded(list, embedder, true));
     log.info({ exemplars: list.length }, 'examples are ready');
   }
 
-  async #serve(
-    list: readonly Exemplar[],
-    embedder: Embedder | null,
-    vectors: Float32Array[] | null,
-  ): Promise<void> {
-    const encoder = embedder && contentHash(await embedder.identity(this.#closed.signal));
+  /** By the encoder, or by words alone where its vectors are not there and may not be made. */
+  async #serve(list: readonly Exemplar[], embedder: Embedder, mayMake: boolean): Promise<void> {
+    const encoder = contentHash(await embedder.identity(this.#closed.signal));
+    if (this.#serving?.encoder === encoder) return;
+    const vectors = await this.#embedded(list, embedder, encoder, mayMake);
     const table = await ExemplarTable.make(list, vectors);
+    this.#closed.signal.throwIfAborted();
     this.#exemplars = new Map(list.map((exemplar) => [exemplar.id, exemplar]));
     this.#counts = countBy(list);
-    // searches may still be in the one before
-    this.#serving = { encoder, table, embedder };
+    // searches may still be in the table before
+    this.#serving = vectors ? { encoder, table, embedder } : { encoder: null, table, embedder: null };
+    if (this.#isWarm) void this.warmUp();
   }
 
   /** One vector for each exemplar. Those that were made before are not made again; null where some are missing and may not be made. */
   async #embedded(
     list: readonly Exemplar[],
     embedder: Embedder,
+    encoder: string,
     mayMake: boolean,
   ): Promise<Float32Array[] | null> {
     const { log, uri } = this.#options;
-    const signal = this.#closed.signal;
-    const encoder = contentHash(await embedder.identity(signal));
-    const cache = new VectorCache(uri, encoder, (reason) => log.warn({ reason }, 'vectors cannot be kept'));
+    using cache = new VectorCache(uri, encoder, (reason) =>
+      this.#tellOnce({ reason }, 'vectors cannot be kept'),
+    );
     const texts = new Map(list.flatMap(meaningsOf).map((text) => [contentHash(text), text]));
     const vectors = await cache.read(new Set(texts.keys()));
     const missing = [...texts].filter(([hash]) => !vectors.has(hash));
     if (missing.length > 0 && !mayMake) return null;
+    const step = Math.ceil(missing.length / BATCH / TOLD) * BATCH;
     for (let at = 0; at < missing.length; at += BATCH) {
-      if (at % TELL === 0) log.info({ done: vectors.size, of: texts.size }, 'exemplars are embedded');
+      this.#closed.signal.throwIfAborted();
+      if (at % step === 0) log.info({ done: vectors.size, of: texts.size }, 'exemplars are being embedded');
       const batch = missing.slice(at, at + BATCH);
       const made = await embedder.embed(
         batch.map(([, text]) => forEmbedding(text)),
         'batch',
-        signal,
+        this.#closed.signal,
       );
       const entries = new Map(made.flatMap((vector, row) => (batch[row] ? [[batch[row][0], vector]] : [])));
       await cache.add(entries);
       for (const [hash, vector] of entries) vectors.set(hash, vector);
     }
-    cache.close();
-    const vectorOf = (text: string) => vectors.get(contentHash(text)) ?? missingVector();
-    const sums: Float32Array[] = [];
-    for (const [at, exemplar] of list.entries()) {
-      sums.push(sumOf(meaningsOf(exemplar).map(vectorOf)));
-      if (at % TELL === 0) await setImmediate();
-    }
-    return sums;
+    return await sums(list, (text) => vectors.get(contentHash(text)) ?? missingVector());
   }
+
+  #tellOnce(facts: object, message: string): void {
+    const line = JSON.stringify([message, facts]);
+    if (!this.#told.has(line)) this.#options.log.warn(facts, message);
+    this.#told.add(line);
+  }
+}
+
+async function sums(
+  list: readonly Exemplar[],
+  vectorOf: (text: string) => Float32Array,
+): Promise<Float32Array[]> {
+  const made: Float32Array[] = [];
+  for (const [at, exemplar] of list.entries()) {
+    made.push(sumOf(meaningsOf(exemplar).map(vectorOf)));
+    if (at % SUMS === 0) await setImmediate();
+  }
+  return made;
 }
 
 function countBy(list: readonly Exemplar[]): Map<string, number> {

@@ -1,4 +1,4 @@
-// Which examples are handed over: pure, so that a choice can be explained. The numbers were tuned on test/retrieval/tuning.json
+// Which examples are handed over: pure, so that a choice can be explained. The numbers were tuned on test/retrieval/sets/tuning.json
 // (`npm run eval:rag`) and are judged on a set apart.
 import { dot } from './embed.ts';
 import type { Exemplar } from './exemplars.ts';
@@ -54,7 +54,7 @@ function scoreOf(candidate: Candidate, scale: Scale, technique: string | undefin
 
 function isNear({ similarity, words }: Candidate, { mean, spread, size }: Scale): boolean {
   const isAlike = similarity !== null && (similarity - mean) / spread >= SIMILARITY_FLOOR;
-  return isAlike || words / size >= WORDS_FLOOR;
+  return isAlike || words / size >= (similarity === null ? WORDS_FLOOR : WORDS_BESIDE);
 }
 
 const saysTheSame = (one: Candidate, other: Candidate): boolean =>

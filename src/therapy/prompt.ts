@@ -34,8 +34,9 @@ export const ownInstructions: readonly string[] = [...content.system, ...content
 
 /** Most tokens of earlier turns. More of them would delay the first word. */
 export const HISTORY_TOKENS = 3_000;
-/** Most tokens of examples. */
+/** Most tokens of examples, and most of the room. */
 const EXAMPLES_TOKENS = 600;
+const EXAMPLES_SHARE = 1 / 8;
 /** At least so much of what the person says now is kept, its beginning and its end. */
 const INPUT_MIN_TOKENS = 256;
 /** What a template of a model adds to each message. */
@@ -87,9 +88,9 @@ function memoryLines(slots: Slots): string[] {
 const oneLine = (text: string): string => neutralise(text.replace(/\s+/g, ' ').trim());
 
 /** As many as have room, best first. */
-function exampleLines(exemplars: PromptParts['exemplars']): string[] {
+function exampleLines({ exemplars, roomTokens }: PromptParts): string[] {
   const kept: string[] = [];
-  let left = EXAMPLES_TOKENS;
+  let left = Math.min(EXAMPLES_TOKENS, roomTokens * EXAMPLES_SHARE);
   for (const { clientExample, guideLine } of exemplars) {
     const text = fill(content.example, { person: oneLine(clientExample), guide: oneLine(guideLine) });
     const tokens = tokensOf(text);
@@ -101,10 +102,10 @@ function exampleLines(exemplars: PromptParts['exemplars']): string[] {
 }
 
 function systemPrompt(parts: PromptParts): string {
-  const { exemplars, locale, slots, step, line, rests, guideName } = parts;
+  const { locale, slots, step, line, rests, guideName } = parts;
   const lines = [fill(content.name, { name: guideName }), ...(rests ? content.resting : content.system)];
   if (locale !== null && LOCALE.test(locale)) lines.push(fill(content.language, { locale }));
-  lines.push(...exampleLines(exemplars));
+  lines.push(...exampleLines(parts));
   if (rests) return [...lines, content.restingLine, line].join('\n');
   lines.push(...memoryLines(slots), fill(content.step, { step }));
   if (line !== '') lines.push(content.line, line);

@@ -12,7 +12,7 @@ import type { Scene } from '../support/scene.ts';
 import { tempDir } from '../support/server-process.ts';
 import { fileOf, written } from '../support/retrieval-bench.ts';
 
-/** Longer than a start: all exemplars are embedded. */
+/** Longer than a start: all exemplars are being embedded. */
 const MAKING_MS = 60_000;
 const trumpet = 'my neighbour plays the trumpet every evening and i want to feel calm';
 const lineOf = (state: string): string =>
@@ -70,7 +70,7 @@ test('a fresh directory is filled, and health says ready', () => {
   const { health, log } = mustBeReady().first;
 
   expect(health).toMatchObject({ services: { rag: 'ready' } });
-  expect(log.map(({ msg }) => msg)).toContain('exemplars are embedded');
+  expect(log.map(({ msg }) => msg)).toContain('exemplars are being embedded');
 });
 
 test('the next start is ready and embeds nothing', async () => {
@@ -79,7 +79,7 @@ test('the next start is ready and embeds nothing', async () => {
   const { services } = await scene.healthy(() => true);
 
   expect(services).toMatchObject({ rag: 'ready' });
-  expect(scene.server.log.map(({ msg }) => msg)).not.toContain('exemplars are embedded');
+  expect(scene.server.log.map(({ msg }) => msg)).not.toContain('exemplars are being embedded');
 });
 
 test('a model is shown one to three exemplars of the state it answers in, and those of an operator too', async () => {

@@ -341,6 +341,17 @@ describe('vectors', () => {
     expect(standIn.asked.map(({ urgency }) => urgency)).toEqual(['query']);
   });
 
+  it('of an encoder that raises are made by its stand-in', async () => {
+    await using library = await openLibrary(few);
+    const standIn = new WordEmbedder('first');
+
+    const { retrieval, logged } = library.start({ embedder: raising('away'), standIn });
+    await logged('examples are not complete; it is tried again');
+
+    expect(await firstOf(retrieval, 'a lump in my throat')).toBe('The answer to throat.');
+    expect(standIn.batched.length).toBeGreaterThan(0);
+  });
+
   it('whose files are lost are not missed before the next start', async () => {
     await using library = await openLibrary(few);
     const retrieval = await library.ready({ embedder: new WordEmbedder() });

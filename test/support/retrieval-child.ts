@@ -4,25 +4,19 @@ import { LanceRetrieval } from '../../src/retrieval/lancedb.ts';
 import { WordEmbedder } from './retrieval-bench.ts';
 import { deadline } from './wait.ts';
 
-const TRIES = 5;
 const RETRY_MS = 50;
 const [directory = '', userInput = '', ...places] = process.argv.slice(2);
 const log = () => undefined;
 
-/** The guide's line of the best example; a loss may come before it. */
+/** The guide's line of the best example. */
 async function lineIn(uri: string): Promise<string | undefined> {
   const embedder = new WordEmbedder();
   const logs = { info: log, warn: log, error: log };
   const options = { uri, directories: [directory], embedder, standIn: embedder, retryMs: RETRY_MS };
   const retrieval = new LanceRetrieval({ ...options, log: logs });
   await deadline(retrieval.start(), 'the table');
-  for (let left = TRIES; left > 0; left -= 1) {
-    const signal = AbortSignal.timeout(2_000);
-    const [best] = await retrieval.find({ stateId: '2.1', userInput }, signal);
-    if (best) return best.guideLine;
-    await retrieval.warmUp();
-  }
-  return undefined;
+  const [best] = await retrieval.find({ stateId: '2.1', userInput }, AbortSignal.timeout(2_000));
+  return best?.guideLine;
 }
 
 await Promise.all(

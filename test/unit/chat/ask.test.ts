@@ -127,4 +127,12 @@ describe('examples', () => {
 
     expect(said.trim()).toBe('What is it like there?');
   });
+
+  test('may say what the line says too', async () => {
+    const line = 'In your throat, all day long. What is it like there?';
+    const { shape } = await ask(new Finder(), { line });
+    const shaper = shape('');
+
+    expect((shaper.push(line) + shaper.end()).trim()).toBe(line);
+  });
 });

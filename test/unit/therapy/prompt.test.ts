@@ -125,6 +125,17 @@ describe('examples', () => {
     expect(system).not.toContain('huge');
   });
 
+  test('take no more than an eighth of a small room', () => {
+    const exemplars = Array.from({ length: 3 }, (_, at) => example(`${at} ${'word '.repeat(60)}`));
+    const roomTokens = 1_600;
+
+    const more = tokensOf(systemOf({ exemplars, roomTokens })) - tokensOf(systemOf({ roomTokens }));
+
+    // with the sentence before them
+    expect(more).toBeLessThan(roomTokens / 8 + 80);
+    expect(more).toBeGreaterThan(80);
+  });
+
   test('take a bounded part of the prompt, however many and however long', () => {
     const exemplars = Array.from({ length: 40 }, (_, at) => example(`${at} ${'word '.repeat(60)}`));
 
