@@ -39,14 +39,14 @@ async function within<T>(ms: number, work: Promise<T>): Promise<T> {
 export class VectorCache implements Disposable {
   readonly #uri: string;
   readonly #name: string;
-  /** Told once what is wrong with it. */
-  readonly #warn: (reason: string) => void;
+  /** Told what is wrong with it. */
+  readonly #warn: (error: unknown) => void;
   #db: Connection | undefined;
   #table: Table | undefined;
   #appends = 0;
   #isUsable = true;
 
-  constructor(uri: string, encoder: string, warn: (reason: string) => void) {
+  constructor(uri: string, encoder: string, warn: (error: unknown) => void) {
     this.#uri = uri;
     this.#name = `vectors_${encoder}`;
     this.#warn = warn;
@@ -60,7 +60,7 @@ export class VectorCache implements Disposable {
       this.#table = await within(LOOK_MS, this.#db.openTable(this.#name));
       return await within(WORK_MS, this.#rows(this.#table, hashes));
     } catch (error) {
-      this.#warn(String(error));
+      this.#warn(error);
       this.#table = undefined;
       this.#isUsable = isAbsolute(this.#uri) && !(error instanceof Late);
       if (this.#isUsable) await this.#drop();
@@ -77,7 +77,7 @@ export class VectorCache implements Disposable {
       await within(WORK_MS, this.#write(rows));
     } catch (error) {
       this.#isUsable = false;
-      this.#warn(String(error));
+      this.#warn(error);
     }
   }
 

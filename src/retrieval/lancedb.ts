@@ -52,7 +52,9 @@ const TOLD = 10;
 /** Made in one go; then others have their turn. */
 const SUMS = 512;
 
-const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+/** LanceDB's go on for pages. */
+const messageOf = (error: unknown): string =>
+  (error instanceof Error ? error.message : String(error)).split('\n', 1).join('').slice(0, 300);
 
 /** The language that is asked for, and English, in which there is always something. */
 function languagesOf(locale: string | null | undefined): string[] {
@@ -248,8 +250,8 @@ export class LanceRetrieval implements Retrieval, AsyncDisposable {
     mayMake: boolean,
   ): Promise<Float32Array[] | null> {
     const { log, uri } = this.#options;
-    using cache = new VectorCache(uri, encoder, (reason) =>
-      this.#tellOnce({ reason }, 'vectors cannot be kept'),
+    using cache = new VectorCache(uri, encoder, (error) =>
+      this.#tellOnce({ reason: messageOf(error) }, 'vectors cannot be kept'),
     );
     const texts = new Map(list.flatMap(meaningsOf).map((text) => [contentHash(text), text]));
     const vectors = await cache.read(new Set(texts.keys()));
