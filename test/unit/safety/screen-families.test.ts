@@ -27,6 +27,8 @@ test.each([
   ['my uncle used to touch me', 'abuse', 'my uncle hugged me at the funeral'],
   ['I keep imagining drowning my daughter', 'other_harm', 'my daughter is drowning in homework'],
   ['aliens implanted something in me', 'acute', 'they have planted a tree in my street'],
+  ['they talk to me through the tv and it never stops', 'acute', 'they talk to me about what is on tv'],
+  ["I'm 13 and my stepdad scares me, nobody believes me", 'abuse', 'my stepdad scares me with his jokes'],
   ['I tried to hang myself when I was nineteen', 'past_attempt', 'I tried to hang the picture'],
   [
     'I once tried to kill myself, over fifteen years ago now',
