@@ -68,8 +68,11 @@ class OllamaEmbedder implements Embedder {
 
   async identity(signal: AbortSignal): Promise<string> {
     const { model } = this.#options;
-    if (!(await this.#isThere(signal))) await this.#pull(signal);
-    const { capabilities } = Shown.parse(await this.#look(signal, (client) => client.show({ model })));
+    const { capabilities } = await this.#show(signal).catch(async (error: unknown) => {
+      if (!(error instanceof ModelError && error.fault === 'missing')) throw error;
+      await this.#pull(signal);
+      return await this.#show(signal);
+    });
     if (capabilities && !capabilities.includes('embedding'))
       throw new ModelError('refused', `model ${model} makes no vectors`);
     const { models } = Listed.parse(await this.#look(signal, (client) => client.list()));
@@ -188,15 +191,9 @@ class OllamaEmbedder implements Embedder {
     return { chat: has(chatModel), own: has(model) };
   }
 
-  async #isThere(signal: AbortSignal): Promise<boolean> {
+  async #show(signal: AbortSignal): Promise<z.output<typeof Shown>> {
     const { model } = this.#options;
-    return await this.#look(signal, (client) => client.show({ model })).then(
-      () => true,
-      (error: unknown) => {
-        if (error instanceof ModelError && error.fault === 'missing') return false;
-        throw error;
-      },
-    );
+    return Shown.parse(await this.#look(signal, (client) => client.show({ model })));
   }
 
   async #pull(signal: AbortSignal): Promise<void> {

@@ -17,7 +17,6 @@ export interface Scope {
 
 export interface Hit {
   id: string;
-  stateId: string;
   /** BM25; 0 where no word is shared, or words were not looked at. */
   words: number;
   vector: Float32Array | null;
@@ -26,7 +25,6 @@ export interface Hit {
 const Found = z.array(
   z.object({
     id: z.string(),
-    state_id: z.string(),
     vector: VectorCell.nullish(),
     _score: z.number().nullish(),
   }),
@@ -56,25 +54,27 @@ function whereOf({ places, languages }: Scope): string {
 const hitsOf = (rows: unknown): Hit[] =>
   Found.parse(rows).map((row) => ({
     id: row.id,
-    stateId: row.state_id,
     words: row._score ?? 0,
     vector: row.vector ?? null,
   }));
 
-function scaleOf(sample: readonly Hit[], size: number): Scale {
-  const cosines = sample.flatMap(({ stateId, vector }, at) =>
+function scaleOf(exemplars: readonly Exemplar[], vectors: readonly Float32Array[]): Scale {
+  const sample = vectors.slice(0, SAMPLE);
+  const cosines = sample.flatMap((vector, at) =>
     sample
       .slice(at + 1)
-      .flatMap((other) =>
-        vector === null || other.vector === null || other.stateId === stateId
-          ? []
-          : [dot(vector, other.vector)],
+      .flatMap((other, further) =>
+        exemplars[at]?.state_id === exemplars[at + 1 + further]?.state_id ? [] : [dot(vector, other)],
       ),
   );
   const count = Math.max(1, cosines.length);
   const mean = cosines.reduce((sum, cosine) => sum + cosine, 0) / count;
   const variance = cosines.reduce((sum, cosine) => sum + (cosine - mean) ** 2, 0) / count;
-  return { mean, spread: Math.max(0.01, Math.sqrt(variance)), size: Math.log(Math.max(Math.E, size)) };
+  return {
+    mean,
+    spread: Math.max(0.01, Math.sqrt(variance)),
+    size: Math.log(Math.max(Math.E, exemplars.length)),
+  };
 }
 
 export class ExemplarTable {
@@ -83,10 +83,10 @@ export class ExemplarTable {
   readonly scale: Scale;
   readonly #table: Table;
 
-  private constructor(table: Table, sample: readonly Hit[], size: number) {
+  private constructor(table: Table, scale: Scale, dimensions: number) {
     this.#table = table;
-    this.scale = scaleOf(sample, size);
-    this.dimensions = sample[0]?.vector?.length ?? 0;
+    this.scale = scale;
+    this.dimensions = dimensions;
   }
 
   /** Without `vectors` only full text can be searched. */
@@ -97,7 +97,6 @@ export class ExemplarTable {
     const { strings, lists, floats, tableOf } = arrowColumns();
     const columns = {
       id: () => strings(exemplars.map(({ id }) => id)),
-      state_id: () => strings(exemplars.map((exemplar) => exemplar.state_id)),
       places: () => lists(exemplars.map((exemplar) => [exemplar.state_id, ...exemplar.contexts])),
       lang: () => strings(exemplars.map(({ lang }) => lang)),
       words: () => strings(exemplars.map((exemplar) => exemplar.client_example)),
@@ -112,15 +111,13 @@ export class ExemplarTable {
     const db = await connect(MEMORY);
     const table = await db.createTable('exemplars', tableOf(made));
     await indexExemplars(table, vectors !== null);
-    const wanted = ['id', 'state_id', ...(vectors === null ? [] : ['vector'])];
-    const sample = hitsOf(await table.query().limit(SAMPLE).select(wanted).toArray());
-    return new ExemplarTable(table, sample, exemplars.length);
+    return new ExemplarTable(table, scaleOf(exemplars, vectors ?? []), vectors?.[0]?.length ?? 0);
   }
 
   /** Nearest first. */
   async near(vector: Float32Array, scope: Scope): Promise<Hit[]> {
     const query = this.#table.query().nearestTo(vector).distanceType('dot').limit(HITS);
-    const columns = ['id', 'state_id', 'vector', '_distance'];
+    const columns = ['id', 'vector', '_distance'];
     return hitsOf(await query.where(whereOf(scope)).select(columns).toArray());
   }
 
@@ -130,7 +127,7 @@ export class ExemplarTable {
       .query()
       .fullTextSearch(text, { columns: ['words'] })
       .limit(HITS);
-    const columns = ['id', 'state_id', '_score', ...(this.dimensions > 0 ? ['vector'] : [])];
+    const columns = ['id', '_score', ...(this.dimensions > 0 ? ['vector'] : [])];
     return hitsOf(await query.where(whereOf(scope)).select(columns).toArray());
   }
 
