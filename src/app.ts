@@ -10,7 +10,6 @@ import { createChat } from './chat/chat.ts';
 import { createDispatch } from './chat/dispatch.ts';
 import { Follow, Frame } from './chat/follow.ts';
 import { Judge } from './chat/judge.ts';
-import { Slots } from './chat/slots.ts';
 import { Turns } from './chat/turns.ts';
 import type { TurnParts } from './chat/turn.ts';
 import { asyncApi, openApi } from './contract/docs.ts';
@@ -23,13 +22,16 @@ import type { Retrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { detector } from './safety/rules.ts';
 import { createGuard } from './safety/guard.ts';
+import type { Slots } from './store/slots.ts';
 import type { Store } from './store/store.ts';
 import { askModel } from './chat/ask.ts';
 import { ownInstructions } from './therapy/prompt.ts';
+import { NodeControl } from './transport/control.ts';
 import { mountDocs } from './transport/docs-page.ts';
 import { EventStreams } from './transport/events.ts';
 import { edge, HEADER_BYTES, lastResort, notFound, REQUEST_LINE_BYTES } from './transport/http.ts';
 import { mountPage } from './transport/page.ts';
+import type { AdapterFactory } from './transport/redis-adapter.ts';
 import { mountRest, onlyThese } from './transport/rest.ts';
 import { mountSocket } from './transport/socket.ts';
 
@@ -43,7 +45,10 @@ export interface AppParts {
   navigateWithModel: boolean;
   /** What the guide calls itself. */
   guideName: string;
-  slots: { size: number; maxWaiting: number };
+  /** The queue for the model; whoever hands it in closes it, after the application. */
+  slots: Slots;
+  /** How the sockets of other nodes are reached; undefined: this is the only node. Whoever hands it in closes it, after the application. */
+  adapter: AdapterFactory | undefined;
   /** Where alerts go; null: they wait in the list. */
   webhook: Webhook | null;
   /** How long an alert may stay open before it is said aloud. */
@@ -134,9 +139,8 @@ class StillpointApp implements App {
   #closed: Promise<void> | undefined;
 
   constructor(parts: AppParts) {
-    const { store, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
+    const { store, slots, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
     const node = randomUUID();
-    const slots = new Slots(parts.slots);
     const { roomTokens } = speakers.model;
     const { helpMs = HELP_MS, webhook, ackMs, operatorKey, rawReplies, guideName } = parts;
     const ask = askModel(store, retrieval, { roomTokens, rawReplies, guideName });
@@ -145,11 +149,13 @@ class StillpointApp implements App {
     this.#turns = new Turns({ store, slots, speakers, ask, guard, helpMs, leaseMs, now, log }, node);
     this.#escalation = new Escalation({ store, webhook, ackMs, now, log });
     const closing = this.#closing.signal;
+    const control = new NodeControl({ follow: this.#follow, deliver: (frame) => this.#deliver(frame) });
     const chat = createChat({
       store,
       turns: this.#turns,
       slots,
       follow: this.#follow,
+      control,
       speakers,
       judge: parts.navigateWithModel ? new Judge(speakers, this.#draining.signal) : null,
       isDraining: () => this.#draining.signal.aborted,
@@ -169,7 +175,9 @@ class StillpointApp implements App {
     const rest = { dispatch, follow: this.#follow, streams: this.#streams, closing };
     this.#http = openHttp(this.#routes(allowedOrigins, rest));
     const onFault = (error: unknown) => log.error({ err: error }, 'a socket failed on our side');
-    this.#socket = mountSocket(this.#http, { dispatch, follow: this.#follow, allowedOrigins, onFault });
+    const { adapter } = parts;
+    const sockets = { dispatch, follow: this.#follow, allowedOrigins, onFault, adapter, control };
+    this.#socket = mountSocket(this.#http, sockets);
     this.#http.on('connection', (connection) => {
       this.#connections.add(connection);
       connection.once('close', () => this.#connections.delete(connection));
@@ -197,7 +205,7 @@ class StillpointApp implements App {
       { detector: detector.hash, resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale' },
       onlyThese,
     );
-    mountDocs(app, { openapi: openApi(version), asyncapi: asyncApi(version) });
+    mountDocs(app, { openapi: () => openApi(version), asyncapi: () => asyncApi(version) });
     mountPage(app, webDirectory);
     app.use(notFound);
     app.use(lastResort((error) => log.error({ err: error }, 'a request failed on our side')));
@@ -213,7 +221,11 @@ class StillpointApp implements App {
       if (percent === this.#toldPercent) return;
       this.#toldPercent = percent;
     }
-    const frame = new Frame('model:status', { name, phase: state.phase, ...progress });
+    this.#deliver(new Frame('model:status', { name, phase: state.phase, ...progress }));
+  }
+
+  /** To every client of this node. */
+  #deliver(frame: Frame): void {
     this.#socket.announce(frame);
     this.#streams.announce(frame);
   }

@@ -43,13 +43,24 @@ function isHttpUrl(text: string): boolean {
   return protocol === 'http:' || protocol === 'https:';
 }
 
-/** May hold a password, so a bad one is not repeated. */
-const httpUrl = (value: string) =>
+/** They may hold a password, so bad ones are not repeated. */
+const httpUrls = (value: string) =>
   z
     .string()
-    .refine(isHttpUrl)
     .default(value)
-    .meta({ hint: 'an http or https address, in full', isSecret: true });
+    .transform((list) => list.split(',').flatMap((url) => url.trim() || []))
+    .refine((list) => list.length > 0 && list.every(isHttpUrl))
+    .meta({ hint: 'http or https addresses, in full, with commas between', isSecret: true });
+
+const isRedisUrl = (text: string): boolean =>
+  URL.canParse(text) && /^rediss?:$/.test(new URL(text).protocol) && new URL(text).hostname !== '';
+
+const redisUrls = z
+  .string()
+  .default('')
+  .transform((list) => list.split(',').flatMap((url) => url.trim() || []))
+  .refine((list) => list.every(isRedisUrl))
+  .meta({ hint: 'redis or rediss addresses, in full, with commas between', isSecret: true });
 
 const optionalUrl = z
   .string()
@@ -105,10 +116,21 @@ const settings = {
   DURABILITY: oneOf(['normal', 'full'], 'normal').describe(
     '`normal` survives the death of the process, `full` also power loss; it costs a disk flush per commit',
   ),
+  REDIS_URL: redisUrls.describe(
+    'Where Redis 7 or Valkey answers, for several nodes: it keeps all conversations then, and DATA_DIR only what can be made again; of a Cluster, some of its nodes. Empty: the embedded store',
+  ),
+  REDIS_PREFIX: z
+    .string()
+    .regex(/^[\w.-]{1,64}$/)
+    .default('stillpoint')
+    .meta({ hint: 'letters, digits, dots, dashes and underscores' })
+    .describe('What every key in Redis begins with; nodes that share it are one server'),
   MODEL: oneOf(['auto', 'ollama', 'guide'], 'auto').describe(
     '`auto`: Ollama, and the built-in guide where that cannot answer; or only one of them',
   ),
-  OLLAMA_BASE_URL: httpUrl('http://127.0.0.1:11434').describe('Where Ollama answers'),
+  OLLAMA_BASE_URL: httpUrls('http://127.0.0.1:11434').describe(
+    'Where Ollama answers; each of several addresses runs the model, and a comma inside of one is written %2C',
+  ),
   OLLAMA_MODEL: text('llama3.1').describe('Name of the model'),
   OLLAMA_PULL: flag.describe('With 1 a missing model is fetched by Ollama in the background'),
   RAW_REPLIES: flag.describe(
@@ -118,7 +140,7 @@ const settings = {
     'With 1 the model may choose the next step where no rule has a word on an input; the ack then waits for it, 2 s at most',
   ),
   OLLAMA_SLOTS: whole(1, 1_000, 2).describe(
-    'Turns the model works on at once; as OLLAMA_NUM_PARALLEL of Ollama',
+    'Turns the model works on at once, at each address; as OLLAMA_NUM_PARALLEL of Ollama',
   ),
   OLLAMA_QUEUE: whole(0, 100_000, 100).describe(
     'Turns that may wait for a slot; more are refused with MODEL_BUSY',
@@ -147,7 +169,7 @@ const settings = {
     'Whether a model is shown examples that fit what the person wrote; they are found by LanceDB',
   ),
   EMBED_MODEL: maybe.describe(
-    'Model of Ollama that finds them by meaning, such as nomic-embed-text; empty: the encoder that comes with the server, for English',
+    'Model of Ollama that finds them by meaning, such as nomic-embed-text; of several addresses the first that has it is asked, until the next start. Empty: the encoder that comes with the server, for English',
   ),
   EXEMPLARS_DIR: maybe.describe(
     'Directory with exemplars of your own, as *.json; they come beside those of the server, and replace what has the same id',

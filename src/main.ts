@@ -9,16 +9,18 @@ import type { Config } from './config.ts';
 import { createGuide } from './model/guide.ts';
 import { nextSpeaker } from './model/model.ts';
 import type { Model, Speakers } from './model/model.ts';
-import { createOllama } from './model/ollama.ts';
+import { createOllamaHosts } from './model/ollama-hosts.ts';
 import { readSpeaker } from './ops/health.ts';
 import { openRetrieval } from './ops/open-retrieval.ts';
+import { openStore } from './ops/open-store.ts';
 import { openWebhook } from './ops/webhook.ts';
 import type { Webhook } from './ops/webhook.ts';
 import type { LanceRetrieval } from './retrieval/lancedb.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { brokenTongues } from './safety/tongues-content.ts';
-import { openSqlite } from './store/sqlite.ts';
+import { openControlAdapter } from './transport/redis-adapter.ts';
+import type { AdapterFactory } from './transport/redis-adapter.ts';
 
 /** After the drain time, what still hangs is left behind. */
 const LAST_CALL_MS = 8_000;
@@ -29,8 +31,8 @@ const CONNECT_MS = 5_000;
 const REPLY_MS = 1_800_000;
 
 function openOllama(config: Config, log: pino.Logger): Model {
-  return createOllama({
-    baseUrl: config.OLLAMA_BASE_URL,
+  return createOllamaHosts({
+    baseUrls: config.OLLAMA_BASE_URL,
     model: config.OLLAMA_MODEL,
     keepAlive: config.OLLAMA_KEEP_ALIVE,
     numCtx: config.OLLAMA_NUM_CTX,
@@ -62,6 +64,17 @@ function openReceiver(config: Config, resources: AsyncDisposableStack): Webhook 
   return resources.use(openWebhook({ url, secret, privateHosts }, Date.now));
 }
 
+/** How other nodes are reached, by REDIS_URL. */
+async function openAdapter(
+  config: Config,
+  log: pino.Logger,
+  resources: AsyncDisposableStack,
+): Promise<AdapterFactory | undefined> {
+  const { REDIS_URL: urls, REDIS_PREFIX: prefix } = config;
+  if (urls.length === 0) return undefined;
+  return resources.use(await openControlAdapter({ urls, prefix, log })).adapter;
+}
+
 /** What an operator has to know at every start. */
 function warn(config: Config, log: pino.Logger): void {
   if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
@@ -88,13 +101,7 @@ async function start(
   log: pino.Logger,
   resources: AsyncDisposableStack,
 ): Promise<{ app: App; speakers: Speakers; retrieval: LanceRetrieval | null }> {
-  const store = resources.use(
-    await openSqlite({
-      directory: resolve(config.DATA_DIR),
-      durability: config.DURABILITY,
-      onFault: (error) => log.error({ err: error }, 'a wake-up failed'),
-    }),
-  );
+  const { store, slots } = await openStore(config, log, resources);
   const speakers = openSpeakers(config, log, resources);
   const retrieval = config.RETRIEVAL === 'off' ? null : openRetrieval(config, log, resources);
   const app = createApp({
@@ -103,7 +110,8 @@ async function start(
     retrieval: retrieval ?? noRetrieval,
     rawReplies: config.RAW_REPLIES,
     navigateWithModel: config.NAVIGATE_WITH_MODEL,
-    slots: { size: config.OLLAMA_SLOTS, maxWaiting: config.OLLAMA_QUEUE },
+    slots,
+    adapter: await openAdapter(config, log, resources),
     guideName: config.GUIDE_NAME,
     webhook: openReceiver(config, resources),
     ackMs: { immediate: config.ACK_IMMEDIATE_MS, urgent: config.ACK_URGENT_MS },

@@ -61,11 +61,14 @@ export type ConnectionState =
   | { phase: 'closed'; error: ChatError | null };
 
 export type ModelStatus = Pushes['model:status'];
+export type Notice = Pushes['server:notice'];
 
 export interface ChatClient extends Disposable {
   readonly connection: Readable<ConnectionState>;
   /** What the server last said of its model; null: nothing. */
   readonly model: Readable<ModelStatus | null>;
+  /** The latest words of the people behind the server to everybody, beside every session; null: none since this client was made. */
+  readonly notice: Readable<Notice | null>;
   /**
    * The session of that id, which need not exist yet: its first input makes it. Without an id the server makes one (`session.id`
    * is null until then). The same id gives the same object until that is closed. Connects nothing.
@@ -189,7 +192,10 @@ export interface Reply extends AsyncIterable<string> {
 }
 
 /** The events of a session, by their names on the wire. Logged ones come once and in order. */
-export type SessionEvents = Omit<Pushes, 'model:status' | 'auth:expiring' | 'server:draining'>;
+export type SessionEvents = Omit<
+  Pushes,
+  'model:status' | 'server:notice' | 'auth:expiring' | 'server:draining'
+>;
 
 export interface ChatSession extends Disposable {
   /** Null until the server made one. */

@@ -6,6 +6,7 @@ import type {
   CreateInput,
   KeyValueStorage,
   ModelStatus,
+  Notice,
   RequestOptions,
 } from './api.ts';
 import { Connection } from './connection.ts';
@@ -31,12 +32,15 @@ export function createClient(options: ClientOptions = {}): ChatClient {
 
 class Client implements ChatClient {
   readonly model = new Value<ModelStatus | null>(null);
+  readonly notice = new Value<Notice | null>(null);
   readonly #connection: Connection;
   readonly #options: ClientOptions;
   readonly #sessions = new Set<Session>();
   readonly #byId = new Map<string, Session>();
   /** Of sessions that this client makes or made: another one gets a key of its own. */
   readonly #keys = new Set<string>();
+  /** All that were told. */
+  readonly #notices = new Set<string>();
   readonly #url: string;
   readonly #unwatch: () => void;
 
@@ -68,7 +72,16 @@ class Client implements ChatClient {
 
   #announced({ event, data }: Announcement): void {
     if (event === 'model:status') this.model.set(data);
+    if (event === 'server:notice') this.#noticed(data);
     if (event === 'auth:expiring') void this.#refresh().catch(() => {});
+  }
+
+  /** Every stream brings it, and not all at once. */
+  #noticed({ text, at }: Notice): void {
+    const key = `${at} ${text}`;
+    if (this.#notices.has(key)) return;
+    this.#notices.add(key);
+    this.notice.set({ text, at });
   }
 
   /** A string cannot be refreshed: the server ends the connection when it has run out. */

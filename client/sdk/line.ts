@@ -56,7 +56,10 @@ export interface LineEvents {
 }
 
 /** A push that concerns no session. */
-export type Announcement = Extract<Arrival, { event: 'model:status' | 'auth:expiring' | 'server:draining' }>;
+export type Announcement = Extract<
+  Arrival,
+  { event: 'model:status' | 'server:notice' | 'auth:expiring' | 'server:draining' }
+>;
 export const isAnnouncement = (arrival: Arrival): arrival is Announcement => !('session_id' in arrival.data);
 
 /** `buffered`: frames are held back on the way, and another transport is needed. */

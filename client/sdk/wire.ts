@@ -195,6 +195,8 @@ export interface Pushes {
     completed?: number | undefined;
     total?: number | undefined;
   };
+  /** A notice to everybody from the people behind the server; the same text and time again is the same notice */
+  'server:notice': { text: string; at: Timestamp };
   /** The token runs out in 60 s */
   'auth:expiring': { expires_at: string };
   /** The server goes down; reconnect after this time */
@@ -213,7 +215,8 @@ export const loggedPushes = [
 
 /** Pushes of the moment: they are not sent again. */
 export const otherPushes = [
-  'turn:queued', 'turn:status', 'session:deleted', 'model:status', 'auth:expiring', 'server:draining',
+  'turn:queued', 'turn:status', 'session:deleted', 'model:status', 'server:notice', 'auth:expiring',
+  'server:draining',
 ] as const satisfies readonly Exclude<keyof Pushes, LoggedPush>[];
 
 /** Method and path of each operation that is to be had over REST, then the fields that go into the query. */

@@ -6,6 +6,7 @@ import { addressOf, idInAddress } from './address.ts';
 import { Chat } from './chat.tsx';
 import { leavePage, tellOtherTabs, watchLeaving } from './leave.ts';
 import { keepPreference, readPreference } from './preferences.ts';
+import { useNotice } from './notice.tsx';
 import { Start } from './start.tsx';
 import type { StartNotice } from './start.tsx';
 import { chooseLanguage, createWords, WordsProvider } from './words.ts';
@@ -43,7 +44,8 @@ export function App({ client }: { client: ChatClient }): ReactNode {
     tellOtherTabs();
     depart();
   };
-  const frame = { client, onLeave: leave, onLanguage: setLanguage };
+  const said = useNotice(client);
+  const frame = { client, said, onLeave: leave, onLanguage: setLanguage };
   return (
     <WordsProvider value={words}>
       {screen.kind === 'start' && (

@@ -6,12 +6,16 @@ import { Connection } from './connection.tsx';
 import { DeleteDialog } from './delete-dialog.tsx';
 import { WhoAnswers } from './disclosure.tsx';
 import { Menu } from './menu.tsx';
+import { NoticeBar } from './notice.tsx';
+import type { NoticeShown } from './notice.tsx';
 import { QuickExit } from './quick-exit.tsx';
 import type { Language } from './words.ts';
 import { useWords } from './words.ts';
 
 export interface FrameProps {
   client: ChatClient;
+  /** What the people behind the server say to everybody. */
+  said: NoticeShown;
   onLeave: () => void;
   onLanguage: (language: Language) => void;
 }
@@ -30,7 +34,7 @@ interface Props extends FrameProps {
 /** What every screen has: whom one talks with, the menu, the way out, and how the connection is. */
 export function Frame({ aside, children, ...props }: Props): ReactNode {
   const { t } = useWords();
-  const { client, session, info = null, error = null, onLeave, onLanguage, onNew } = props;
+  const { client, said, session, info = null, error = null, onLeave, onLanguage, onNew } = props;
   const menu = useRef<HTMLButtonElement>(null);
   const [isDeleting, setDeleting] = useState(false);
   return (
@@ -50,6 +54,7 @@ export function Frame({ aside, children, ...props }: Props): ReactNode {
         <QuickExit onLeave={onLeave} />
       </header>
       <Connection client={client} error={error} />
+      <NoticeBar {...said} />
       <div className="body" data-help={Boolean(aside)} inert={isDeleting}>
         {aside}
         {children}

@@ -9,6 +9,7 @@ import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
 import { readClientCare } from '../safety/care.ts';
 import { isRisk } from '../safety/levels.ts';
+import type { Slots, Ticket } from '../store/slots.ts';
 import type {
   AdmitRequest,
   Admitted,
@@ -27,7 +28,6 @@ import type { Decision } from './decide.ts';
 import { withHelp } from './help.ts';
 import type { Judge } from './judge.ts';
 import { freshSession, newborn } from './newborn.ts';
-import type { Slots, Ticket } from './slots.ts';
 import type { Turns } from './turns.ts';
 import { toCursor } from './wire.ts';
 
@@ -147,7 +147,7 @@ export class Admissions {
         const repeated = await this.#repeated(words, considered.found);
         if (repeated) return repeated;
         if (words.retryOf !== undefined) mustBeRetriable(words.retryOf, considered.last);
-        ticket ??= this.#reserve(caller.client, considered);
+        ticket ??= await this.#reserve(caller.client, considered);
         judged ??= await this.#judge(words, considered, ticket, caller.signal);
         const plan = planOf(considered, judged);
         const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered, plan));
@@ -183,14 +183,17 @@ export class Admissions {
     return { found, session, client, now, last: earlier.at(-1)?.turn, decision, hinted };
   }
 
-  /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY */
-  #reserve(client: string, { session, decision: { level, plan } }: Considered): Ticket | null {
+  /** A place in the queue for the model, where one is needed. @throws DRAINING · MODEL_BUSY · STORE_UNAVAILABLE */
+  async #reserve(client: string, { session, decision: { level, plan } }: Considered): Promise<Ticket | null> {
     const { slots, speakers, isDraining } = this.#parts;
     if (isDraining() && !isRisk(level)) throw draining();
     const { isFixed, awaitsHuman } = plan.care;
-    if (isFixed || awaitsHuman || !nextSpeaker(speakers).needsSlot) return null;
+    const speaker = nextSpeaker(speakers);
+    if (isFixed || awaitsHuman || !speaker.needsSlot) return null;
     // while the process rests nobody is sent away: such a turn waits a little for the model, and has its line without it
-    return slots.reserve(session.clientId ?? client, plan.care.safety.mode !== 'normal');
+    const always = plan.care.safety.mode !== 'normal';
+    const hosts = () => speaker.hosts();
+    return slots.reserve({ client: session.clientId ?? client, hosts, always, first: false });
   }
 
   /** Asks the model, where there is something to ask; an input that is going to be refused is not waited for. */
@@ -203,8 +206,9 @@ export class Admissions {
     const { judge } = this.#parts;
     const isBusy = last?.endedAt === null && !interrupt;
     if (options.length === 0 || isBusy || !judge?.isFree(ticket)) return null;
+    const host = ticket?.host ?? '';
     const { state_id: state } = session.progress;
-    return { options, answer: await judge.ask({ state, options, userInput }, signal) };
+    return { options, answer: await judge.ask({ state, options, userInput }, host, signal) };
   }
 
   /** A repeat is answered even when nothing new is taken. */

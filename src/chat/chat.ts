@@ -9,14 +9,12 @@ import { Admissions, draining, newRef } from './admit.ts';
 import type { AdmitParts } from './admit.ts';
 import { freshSession } from './newborn.ts';
 import { operatorHandlers } from './operator.ts';
+import type { OperatorParts } from './operator.ts';
 import { join, PAGE, poll } from './reading.ts';
-import type { ReadingParts } from './reading.ts';
 import { safetyPage } from './safety-page.ts';
 import { sessionUpdated, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
 
-export interface ChatParts extends AdmitParts, ReadingParts {
-  /** What people behind the server hand in; null: there are no routes for them. */
-  operatorKey: string | null;
+export interface ChatParts extends AdmitParts, OperatorParts {
   health: () => Promise<Health>;
 }
 

@@ -46,7 +46,8 @@ export interface Batch {
   live: TurnRecord | null;
 }
 
-type Gone = 'gone';
+/** `gone`: it was deleted. `moved`: its log goes on under another epoch, so who follows must begin anew. [P-9] */
+type Gone = 'gone' | 'moved';
 
 /** Entries read at a time, and the most characters that one merged frame carries. */
 const READ_LIMIT = 500;
@@ -138,7 +139,7 @@ class Feed {
       // a log is dense: so many entries end there at the latest, unless words behind it were dropped, and then an end
       // entry makes the text whole
       const page = await this.#store.read(this.life, after, limit);
-      if (!page || page.head < after) return 'gone';
+      if (!page || page.head < after) return await this.#end();
       this.head = page.head;
       this.restless = page.live !== null;
       const seq = page.entries.at(-1)?.seq ?? after;
@@ -153,6 +154,11 @@ class Feed {
       this.restless = true;
       return { frames: [], seq: after, more: false, live: null };
     }
+  }
+
+  async #end(): Promise<Gone> {
+    const isThere = (await this.#store.session(this.life)) !== undefined;
+    return isThere && !(await this.#store.wasRemoved(this.life)) ? 'moved' : 'gone';
   }
 
   /** Level-triggered: settles at once when anything happened since `seen`. */
@@ -209,6 +215,8 @@ export class Follow implements Disposable {
   readonly #now: () => number;
   readonly #feeds = new Map<string, Feed>();
   readonly #recheck: NodeJS.Timeout;
+  /** By epoch: readers who are not counted. */
+  readonly #onlookers = new Map<string, number>();
   #opened = 0;
   #lookedAt = 0;
 
@@ -226,9 +234,27 @@ export class Follow implements Disposable {
     return count;
   }
 
+  /** Followers at work now on the life of a session with this epoch: sockets, streams, and polls that wait. */
+  followersOf(epoch: string): number {
+    let count = -(this.#onlookers.get(epoch) ?? 0);
+    for (const { life, followers } of this.#feeds.values()) if (life.epoch === epoch) count += followers;
+    return Math.max(0, count);
+  }
+
+  /** Until it is disposed of, one reader of the session is no follower of it: a person behind the server looks on. */
+  lookOn({ epoch }: SessionLife): Disposable {
+    const add = (change: number) => {
+      const count = (this.#onlookers.get(epoch) ?? 0) + change;
+      if (count === 0) this.#onlookers.delete(epoch);
+      else this.#onlookers.set(epoch, count);
+    };
+    add(1);
+    return { [Symbol.dispose]: () => add(-1) };
+  }
+
   /**
    * Sends everything behind `after` to the sink, in order, each entry once, until `signal` aborts (`stopped`) or the
-   * session lives no more under this epoch (`gone`). Memory does not grow with how far the sink is behind. No frame
+   * session lives no more under this epoch (`gone`, `moved`). Memory does not grow with how far the sink is behind. No frame
    * reaches over `sent`, the last entry this client got before, if that lies behind `after`.
    */
   async run(
@@ -246,7 +272,7 @@ export class Follow implements Disposable {
       const seen = feed.version;
       const batch = await (cursor < sent ? feed.readUpTo(cursor, sent) : feed.read(cursor));
       if (signal.aborted) return 'stopped';
-      if (batch === 'gone') return 'gone';
+      if (typeof batch === 'string') return batch;
       const news = batch.more ? [] : pulse.next(life, batch.live, batch.frames.length > 0, this.#now());
       for (const frame of [...batch.frames, ...news]) {
         sink.push(frame);
@@ -266,7 +292,7 @@ export class Follow implements Disposable {
     for (;;) {
       const seen = feed.version;
       const batch = await feed.read(after);
-      if (batch === 'gone' || batch.frames.length > 0) return batch;
+      if (typeof batch === 'string' || batch.frames.length > 0) return batch;
       if (signal.aborted) return 'stopped';
       await feed.changed(seen, signal);
     }

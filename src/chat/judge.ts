@@ -1,8 +1,8 @@
 // The model's word on an input that no rule has a word on. The rules are what counts wherever it does not come in time.
 import type { Speakers } from '../model/model.ts';
+import type { Ticket } from '../store/slots.ts';
 import { buildQuestion } from '../therapy/question.ts';
 import type { OpenInput } from '../therapy/question.ts';
-import type { Ticket } from './slots.ts';
 
 /** Longest wait for it: whoever sent the input waits for the ack meanwhile. */
 const PATIENCE_MS = 2_000;
@@ -23,11 +23,11 @@ export class Judge {
     return isGranted && !this.#leaving.aborted && this.#speakers.model.state().phase === 'ready';
   }
 
-  /** One of the options or nothing, after the patience at the latest. Never raises. */
-  async ask(input: OpenInput, signal: AbortSignal): Promise<string | undefined> {
+  /** One of the options or nothing, after the patience at the latest; asked where the slot is. Never raises. */
+  async ask(input: OpenInput, host: string, signal: AbortSignal): Promise<string | undefined> {
     const patience = AbortSignal.any([signal, this.#leaving, AbortSignal.timeout(PATIENCE_MS)]);
     try {
-      return await this.#speakers.model.choose(buildQuestion(input), patience);
+      return await this.#speakers.model.choose(buildQuestion(input), patience, host);
     } catch {
       return undefined;
     }

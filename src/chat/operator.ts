@@ -2,20 +2,25 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { AlertStatus, Handlers, Input, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
+import type { Log } from '../log.ts';
 import { cleared, readCare, writeCare, writeClientCare } from '../safety/care.ts';
 import type { AlertRecord, AuditFact } from '../store/escalation.ts';
 import type { NewEntry, SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { clientOf } from './access.ts';
 import type { Caller } from './access.ts';
+import type { Control } from './control.ts';
 import { poll, takeSnapshot } from './reading.ts';
 import type { ReadingParts } from './reading.ts';
 import type { Turns } from './turns.ts';
 import { sessionUpdated, toCursor, toTime } from './wire.ts';
 
-interface OperatorParts extends ReadingParts {
+export interface OperatorParts extends ReadingParts {
   turns: Turns;
+  control: Control;
+  /** What people behind the server hand in; null: there are no routes for them. */
   operatorKey: string | null;
   now: () => number;
+  log: Log;
 }
 
 type OperatorName = Extract<keyof Handlers<Caller>, `operator:${string}`>;
@@ -161,6 +166,25 @@ async function say(
   return { turn_id: ended?.turnId ?? null, cursor };
 }
 
+/** Nobody is left without a notice because the store is away: then its audit is a line of the log. */
+async function announce(
+  { store, control, now, log }: OperatorParts,
+  { actor, text }: Input<'operator:announce'>,
+): Promise<Output<'operator:announce'>> {
+  const time = toTime(now());
+  const fact: AuditFact = { kind: 'announced', ref: '', level: 'none', data: { actor } };
+  const audited = await store.attest([fact]).then(
+    () => true,
+    (error: unknown) => {
+      if (!(error instanceof AppError && error.code === 'STORE_UNAVAILABLE')) throw error;
+      log.error({ actor, at: time }, 'a notice to everybody could not be put into the audit');
+      return false;
+    },
+  );
+  control.announce({ text, at: time });
+  return { time, audited };
+}
+
 type Some<N extends OperatorName> = Pick<Handlers<Caller>, N>;
 
 export function operatorHandlers(parts: OperatorParts): Some<OperatorName> {
@@ -172,7 +196,7 @@ function readers(
   parts: OperatorParts,
   must: (caller: Caller) => void,
 ): Some<'operator:alerts' | 'operator:alert' | 'operator:log'> {
-  const { store } = parts;
+  const { store, control, follow } = parts;
   return {
     'operator:alerts': async ({ status, limit }, caller) => {
       must(caller);
@@ -182,12 +206,17 @@ function readers(
     'operator:alert': async (input, caller) => {
       must(caller);
       const { alert, session } = await mustAlert(store, input.alert_id);
-      return { alert: toAlert(alert), snapshot: await takeSnapshot(store, session) };
+      const [snapshot, followers] = await Promise.all([
+        takeSnapshot(store, session),
+        control.followers(session.epoch),
+      ]);
+      return { alert: toAlert(alert), snapshot, followers };
     },
     'operator:log': async (input, caller) => {
       must(caller);
       const { session } = await mustAlert(store, input.alert_id);
-      return poll(parts, session, input, caller.signal);
+      using _ = follow.lookOn(session);
+      return await poll(parts, session, input, caller.signal);
     },
   };
 }
@@ -212,6 +241,10 @@ function actors(
         status: 'taken_over',
         session: { human },
       }));
+    },
+    'operator:announce': async (input, caller) => {
+      must(caller);
+      return announce(parts, input);
     },
     'operator:message': async (input, caller) => {
       must(caller);

@@ -1,7 +1,7 @@
 // Reading a session from a cursor on: what followers begin with, and the long poll.
 import type { Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
-import type { SessionRecord, Store } from '../store/store.ts';
+import type { SessionRecord, SessionRef, Store } from '../store/store.ts';
 import type { Follow } from './follow.ts';
 import { parseCursor, startOf, toCursor, toLogEntry, toSession, toTurn } from './wire.ts';
 
@@ -57,7 +57,14 @@ export async function poll(
   const patience = AbortSignal.timeout(Math.ceil((input.wait ?? 0) * 1000));
   const batch = await follow.next(life, after, AbortSignal.any([patience, gone, closing]));
   if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
+  if (batch === 'moved') return takeSnapshot(store, await mustBeThere(store, session));
   if (batch === 'stopped') return { mode: 'tail', entries: [], cursor: joined.cursor };
   const entries = batch.frames.map(({ seq, event, data }) => ({ seq, event, data }));
   return { mode: 'tail', entries, cursor: toCursor(life, batch.seq) };
+}
+
+async function mustBeThere(store: Store, ref: SessionRef): Promise<SessionRecord> {
+  const session = await store.session(ref);
+  if (!session) throw new AppError('SESSION_NOT_FOUND');
+  return session;
 }

@@ -7,6 +7,8 @@ export class Fenced extends Error {}
 
 /** Above this much text that is not stored yet, the model is not read any further. */
 const PENDING_CHARS = 262_144;
+/** So much is not held back, however soon it comes. */
+const GATHER_CHARS = 4_096;
 /** A step that the store refuses is tried again this often, and given up after this long. */
 const RETRY_MS = 250;
 const GIVE_UP_MS = 30_000;
@@ -30,7 +32,8 @@ export async function insist<T>(step: () => Promise<T>, signal: AbortSignal): Pr
 
 /**
  * The words of one turn on their way into the log: one append in flight, and what comes meanwhile goes with the next.
- * So groups form by themselves: every word alone while the store is idle, larger ones the slower it is.
+ * So groups form by themselves: every word alone while the store is idle, larger ones the slower it is. Where an append is
+ * dear, words gather for a moment after each.
  */
 export class Reply {
   /** All words so far, the ones that are not stored yet included. */
@@ -42,6 +45,9 @@ export class Reply {
   #pending: TurnEntry[] = [];
   #pendingChars = 0;
   #half = '';
+  #sentAt = Number.NEGATIVE_INFINITY;
+  /** Aborted when nothing more comes, so nothing more is waited for. */
+  readonly #whole = new AbortController();
   #work: Promise<void> | null = null;
   #failure: unknown;
 
@@ -85,6 +91,7 @@ export class Reply {
   async stored(): Promise<void> {
     if (this.#half !== '') this.#append(this.#half.toWellFormed());
     this.#half = '';
+    this.#whole.abort();
     while (this.#work) await this.#work;
     this.#check();
   }
@@ -120,12 +127,20 @@ export class Reply {
 
   async #drain(): Promise<void> {
     while (this.#pending.length > 0) {
+      const restMs = this.#sentAt + this.#store.gatherMs - performance.now();
+      if (restMs > 0 && this.#pendingChars < GATHER_CHARS) await this.#gather(restMs);
       const entries = this.#pending;
       this.#pending = [];
       this.#pendingChars = 0;
       // a repeated append changes nothing, so an unclear one is simply sent again
+      this.#sentAt = performance.now();
       const step = () => this.#store.append(this.#lease, entries, this.#leaseMs);
       if ((await insist(step, this.#signal)) === 'fenced') throw new Fenced();
     }
+  }
+
+  /** The first words go at once, and the last ones too. */
+  #gather(ms: number): Promise<void> {
+    return sleep(ms, undefined, { signal: this.#whole.signal }).catch(() => undefined);
   }
 }

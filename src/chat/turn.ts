@@ -17,6 +17,7 @@ import type {
   TurnRecord,
   TurnView,
 } from '../store/store.ts';
+import type { Slots, Ticket } from '../store/slots.ts';
 import { guardedFact } from './admission-request.ts';
 import type { Ask } from './ask.ts';
 import { untilNobodyAnswers } from './human.ts';
@@ -26,7 +27,7 @@ import type { Joint } from './joint.ts';
 import { Speech } from './speech.ts';
 import type { Spoken } from './speech.ts';
 import { Patience } from './patience.ts';
-import type { Slots, Ticket } from './slots.ts';
+import { Place } from './place.ts';
 import { sessionUpdated, toTime } from './wire.ts';
 
 export interface TurnParts {
@@ -59,7 +60,7 @@ export class Turn {
   readonly #session: SessionRecord;
   readonly #stop = new AbortController();
   #record: TurnRecord;
-  #ticket: Ticket | null;
+  readonly #place: Place;
   /** Whether a model run is counted already: one that was refused before it began is not counted again. */
   #begun = false;
   #isModelLost = false;
@@ -77,7 +78,8 @@ export class Turn {
     this.#parts = parts;
     this.#session = session;
     this.#record = view.turn;
-    this.#ticket = ticket;
+    const client = session.clientId ?? sessionId;
+    this.#place = new Place(parts.slots, client, ticket, (position) => this.#mark('queued', position));
     this.#firstTextAt = view.turn.firstTextAt;
     this.ended = this.#run();
   }
@@ -95,7 +97,7 @@ export class Turn {
     } catch (error) {
       await this.#fail(error);
     } finally {
-      this.#ticket?.release();
+      this.#place.leave();
     }
   }
 
@@ -134,8 +136,7 @@ export class Turn {
       stop.throwIfAborted();
       // also a fault of our own: the line needs nothing but the store
       if (error instanceof Fenced) throw error;
-      this.#ticket?.release();
-      this.#ticket = null;
+      this.#place.leave();
       this.#parts.log.warn({ turnId: this.lease.turnId, reason: String(error) }, 'the model did not help');
       await this.#sayFixed(line);
     }
@@ -160,7 +161,7 @@ export class Turn {
     // a reply that was whole when its owner died needs no model
     if (shown !== '' && (await asking).shape(shown).isOver) return;
     if (this.#isReplaced(model, shown)) return;
-    await this.#takeSlot(model, signal).finally(slot.resolve);
+    await this.#place.take(model, shown !== '', signal).finally(slot.resolve);
     if (!this.#begun || model.source !== this.#record.source) {
       await this.#start(model.source, model.name, this.#firstPhase(model));
     }
@@ -170,7 +171,7 @@ export class Turn {
     const { messages, shape } = await asking;
     const guard = (text: string) => this.#guard(text);
     const speech = new Speech({ joint, shape, guard, shown: this.reply.text });
-    const request = { messages, prefix, line: this.#record.plan.line };
+    const request = { messages, prefix, line: this.#record.plan.line, host: this.#place.host };
     let words = false;
     for await (const event of model.generate(request, signal)) {
       if (event.kind !== 'text') {
@@ -225,7 +226,7 @@ export class Turn {
     if (shown === '') return { prefix: '', joint: new FreshJoint() };
     const state = model.state();
     if (state.phase === 'unavailable') throw new ModelError('unreachable', state.reason);
-    const prefill = this.#prefillFailed ? 'no' : await model.prefill(signal);
+    const prefill = this.#prefillFailed ? 'no' : await model.prefill(signal, this.#place.host);
     signal.throwIfAborted();
     const isLine = prefill === 'line' && this.#record.plan.line.startsWith(shown);
     if (isLine) return { prefix: shown, joint: openJoint };
@@ -255,6 +256,10 @@ export class Turn {
     this.#parts.log.warn({ turnId, fault: fault.fault, reason: fault.message }, 'model fault');
     const { fallback } = this.#parts.speakers;
     const wordsShown = this.reply.text !== '';
+    if (this.#place.moves(model, fault.fault)) {
+      if (wordsShown) this.#mark('recovering');
+      return;
+    }
     const otherCan = fallback !== null && model !== fallback && !wordsShown;
     if (otherCan && this.#patience.isLost(fault.fault, this.#record.idleAttempts)) {
       this.#isModelLost = true;
@@ -269,33 +274,6 @@ export class Turn {
     if (nothingBegun && this.#patience.isOver(wordsShown)) throw fault;
     if (wordsShown) this.#mark('recovering');
     await this.#patience.wait(model, this.#stop.signal);
-  }
-
-  async #takeSlot(model: Model, signal: AbortSignal): Promise<void> {
-    if (!model.needsSlot) {
-      this.#ticket?.release();
-      this.#ticket = null;
-      return;
-    }
-    const ticket = this.#ticket ?? this.#parts.slots.reserve(this.#client(), true);
-    this.#ticket = ticket;
-    if (ticket.position === null) return;
-    ticket.onPosition = (position) => this.#mark('queued', position);
-    this.#mark('queued', ticket.position);
-    const { promise, reject } = Promise.withResolvers<never>();
-    const leave = () => reject(signal.reason);
-    signal.addEventListener('abort', leave, { once: true });
-    if (signal.aborted) leave();
-    try {
-      await Promise.race([ticket.granted, promise]);
-    } finally {
-      signal.removeEventListener('abort', leave);
-      ticket.onPosition = () => {};
-    }
-  }
-
-  #client(): string {
-    return this.#session.clientId ?? this.#session.sessionId;
   }
 
   async #start(source: Source, model: string, phase: Phase): Promise<void> {
@@ -379,12 +357,14 @@ export class Turn {
 
   /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */
   async #fail(error: unknown): Promise<void> {
+    const { log } = this.#parts;
+    const { turnId, generation } = this.lease;
     if (this.#stop.signal.aborted || error instanceof Fenced) {
+      // the store has another owner for it, or its end
+      if (!this.#stop.signal.aborted) log.info({ turnId, generation }, 'turn lost');
       await this.reply.stored().catch(() => undefined);
       return;
     }
-    const { log } = this.#parts;
-    const { turnId } = this.lease;
     const isModel = error instanceof ModelError || error instanceof Exhausted;
     const known = isModel ? new AppError('MODEL_INTERRUPTED', { cause: error }) : error;
     if (!isModel) log.error({ turnId, err: error }, 'turn failed');

@@ -1,11 +1,15 @@
 import { once } from 'node:events';
+import type { Ticket } from '../store/slots.ts';
 import type { SessionLife, SessionRecord, Store, TurnView } from '../store/store.ts';
-import type { Ticket } from './slots.ts';
 import { Turn } from './turn.ts';
 import type { TurnParts } from './turn.ts';
 
-/** Orphaned turns taken at a time. */
-const TAKE_LIMIT = 100;
+/** Orphaned turns taken at a time: the next ones may be for another node. */
+const TAKE_LIMIT = 16;
+/** How often every node looks for them; half of it at random, so that nodes do not look at the same moment. */
+const SCAN_MS = 250;
+/** A lease is renewed so many times before it runs out. */
+const RENEWALS = 4;
 
 /**
  * The turns this process runs: begins them, keeps their leases, takes over what nobody runs any more. [P-8]
@@ -17,6 +21,8 @@ export class Turns implements AsyncDisposable {
   readonly #live = new Map<string, Turn>();
   #timer: NodeJS.Timeout | undefined;
   #tending: Promise<void> | undefined;
+  #renewedAt = performance.now();
+  #isStoreAway = false;
   #closing = false;
   #closed = false;
 
@@ -28,9 +34,9 @@ export class Turns implements AsyncDisposable {
 
   /** Takes over what is left unfinished, and from then on looks for it. */
   async start(): Promise<number> {
-    this.#timer = setInterval(() => this.#tend(), this.#parts.leaseMs / 4);
-    this.#timer.unref();
-    return this.takeOver();
+    const taken = await this.takeOver();
+    this.#tendSoon();
+    return taken;
   }
 
   /** Turns running or waiting here now. */
@@ -47,7 +53,9 @@ export class Turns implements AsyncDisposable {
     this.abort(view.turn.turnId); // an earlier owner here, if it was us
     const turn = new Turn(this.#parts, session, view, ticket);
     this.#live.set(turn.lease.turnId, turn);
+    const watching = this.#store.watchTurn(turn.lease, () => turn.abort());
     void turn.ended.finally(() => {
+      watching[Symbol.dispose]();
       if (this.#live.get(turn.lease.turnId) === turn) this.#live.delete(turn.lease.turnId);
     });
   }
@@ -64,41 +72,68 @@ export class Turns implements AsyncDisposable {
     }
   }
 
-  /** Goes on with every turn whose owner is gone. */
+  /** Goes on with every turn whose owner is gone; a node whose model is away leaves them to the others for two leases more. */
   async takeOver(): Promise<number> {
+    const { leaseMs, speakers } = this.#parts;
+    const overdueMs = speakers.model.hosts().length > 0 ? 0 : 2 * leaseMs;
     for (let total = 0; ;) {
-      const taken = await this.#store.takeOver(this.#node, this.#parts.leaseMs, TAKE_LIMIT);
-      for (const { session, view } of taken) this.begin(session, view, null);
+      const taken = await this.#store.takeOver(this.#node, leaseMs, TAKE_LIMIT, overdueMs);
+      for (const { session, view } of taken) {
+        const { turnId, generation } = view.turn;
+        this.#parts.log.info({ turnId, generation }, 'turn taken over');
+        this.begin(session, view, null);
+      }
       total += taken.length;
       if (taken.length < TAKE_LIMIT) return total;
     }
   }
 
-  #tend(): void {
-    this.#tending ??= this.#renewAndTake().finally(() => {
-      this.#tending = undefined;
-    });
+  #tendSoon(): void {
+    if (this.#closed) return;
+    const periodMs = Math.min(SCAN_MS, this.#parts.leaseMs / RENEWALS);
+    this.#timer = setTimeout(
+      () => {
+        this.#tending = this.#renewAndTake().finally(() => {
+          this.#tending = undefined;
+          this.#tendSoon();
+        });
+      },
+      periodMs * (0.5 + Math.random()),
+    );
+    this.#timer.unref();
   }
 
   /** Own leases first, so that a stalled process does not take its own turns. */
   async #renewAndTake(): Promise<void> {
     try {
-      const lost = await this.#store.renew(
-        [...this.#live.values()].map((turn) => turn.lease),
-        this.#parts.leaseMs,
-      );
-      for (const lease of lost) this.#abortLost(lease.turnId, lease.generation);
+      const now = performance.now();
+      if (now - this.#renewedAt >= this.#parts.leaseMs / RENEWALS) {
+        await this.#renew();
+        this.#renewedAt = now;
+      }
       if (this.#closing) return;
       const taken = await this.takeOver();
+      this.#isStoreAway = false;
       if (taken > 0) this.#parts.log.info({ taken }, 'turns taken over');
     } catch (error) {
-      this.#parts.log.warn({ err: error }, 'leases not renewed');
+      // told once: it goes on until the store is back
+      if (!this.#isStoreAway) this.#parts.log.warn({ err: error }, 'leases not renewed');
+      this.#isStoreAway = true;
     }
+  }
+
+  async #renew(): Promise<void> {
+    const leases = [...this.#live.values()].map((turn) => turn.lease);
+    if (leases.length === 0) return;
+    const lost = await this.#store.renew(leases, this.#parts.leaseMs);
+    for (const lease of lost) this.#abortLost(lease.turnId, lease.generation);
   }
 
   #abortLost(turnId: string, generation: number): void {
     const turn = this.#live.get(turnId);
-    if (turn?.lease.generation === generation) turn.abort();
+    if (turn?.lease.generation !== generation) return;
+    this.#parts.log.info({ turnId, generation }, 'turn lost');
+    turn.abort();
   }
 
   /**
@@ -123,8 +158,8 @@ export class Turns implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer);
     await this.drain(0);
     this.#closed = true;
+    clearTimeout(this.#timer);
   }
 }

@@ -338,6 +338,12 @@ export const pushes = {
       total: z.number().optional(),
     }),
   }),
+  'server:notice': push({
+    summary:
+      'A notice to everybody from the people behind the server; the same text and time again is the same notice',
+    logged: false,
+    payload: z.object({ text: z.string(), at: m.Timestamp }),
+  }),
   'auth:expiring': push({
     summary: 'The token runs out in 60 s',
     logged: false,

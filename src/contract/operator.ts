@@ -26,6 +26,8 @@ const AlertView = z
 const ofAlert = { alert_id: m.Text.min(1) };
 const actor = m.Text.min(1).max(200).meta({ description: 'Who does it: a name of the operator\u2019s own' });
 const answer = AlertView;
+/** Most characters of a notice to everybody. */
+const NOTICE_MAX = 2_000;
 const errors = ['NOT_FOUND'] as const;
 const step = (name: string) => [route(`POST /api/v1/operator/alerts/:alert_id/${name}`)];
 
@@ -45,7 +47,14 @@ export const operatorOperations = {
   'operator:alert': operation({
     summary: 'An alert with its session as it is now; needs the operator key',
     input: z.object(ofAlert),
-    output: z.object({ alert: AlertView, snapshot: m.Snapshot }),
+    output: z.object({
+      alert: AlertView,
+      snapshot: m.Snapshot,
+      followers: z.int().min(0).meta({
+        description:
+          'Sockets, event streams and waiting polls that follow the session now, on all nodes that answer',
+      }),
+    }),
     errors,
     rest: [route('GET /api/v1/operator/alerts/:alert_id')],
     socket: false,
@@ -116,6 +125,19 @@ export const operatorOperations = {
     output: answer,
     errors,
     rest: step('clear'),
+    socket: false,
+  }),
+  'operator:announce': operation({
+    summary: 'Show a notice to everybody who is connected, on every node; needs the operator key',
+    input: z.object({ actor, text: m.Text.min(1).max(NOTICE_MAX) }),
+    output: z.object({
+      time: m.Timestamp,
+      audited: z
+        .boolean()
+        .meta({ description: 'False: the store was away, only the log of the node tells who' }),
+    }),
+    errors,
+    rest: [route('POST /api/v1/operator/announce')],
     socket: false,
   }),
   'server:safety': operation({

@@ -15,6 +15,7 @@ export function createGuide({ wordMs }: { wordMs: number }): Model {
     known: Promise.resolve(),
     state: () => ({ phase: 'ready' }),
     connected: () => true,
+    hosts: () => [''],
     watch: () => ({ [Symbol.dispose]: () => undefined }),
     prefill: async () => 'line',
     choose: async (_question, signal) => {

@@ -12,6 +12,8 @@ export interface ModelRequest {
   prefix: string;
   /** What the guide's content says here; the built-in guide streams just that. */
   line: string;
+  /** Where it runs: one of `hosts`. A name that is not known runs on the best of them. */
+  host: string;
 }
 
 /** Something to be judged, with a closed list of answers. */
@@ -34,7 +36,7 @@ export type ModelState =
   | { phase: 'unavailable'; reason: string };
 
 /** Whether a model in this state may be asked. */
-const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' || phase === 'loading';
+export const isUsable = ({ phase }: ModelState): boolean => phase === 'ready' || phase === 'loading';
 
 /**
  * `unreachable`: nobody answers; nothing was begun. `busy`: it answers, but takes no more (HTTP 503); nothing was begun.
@@ -80,14 +82,21 @@ export interface Model extends AsyncDisposable {
   /** What is known now, without asking. */
   state(): ModelState;
 
-  /** Whether the server that runs the model answered the last look. */
+  /** Whether a server that runs the model answered the last look. */
   connected(): boolean;
 
-  /** Calls back on every change of `state`. */
+  /**
+   * Names of the hosts that may be asked now, best first: where the model is in memory, and where less of ours runs. Empty
+   * while the state is neither `ready` nor `loading`, and while the only host that is left is tried by one request. A name
+   * means the same server on every node, and has no credentials; '' is whatever runs in this process.
+   */
+  hosts(): readonly string[];
+
+  /** Calls back on every change of `state`. A change of `hosts` alone is not told. */
   watch(listener: (state: ModelState) => void): Disposable;
 
-  /** Looked up once per model and kept. Never raises: what cannot be found out is `unknown`. */
-  prefill(signal: AbortSignal): Promise<Prefill>;
+  /** Of the model on that host; looked up once and kept. Never raises: what cannot be found out is `unknown`. */
+  prefill(signal: AbortSignal, host: string): Promise<Prefill>;
 
   /**
    * Streams one reply. A normal end of the iteration means that the model said all it wanted to, or as much as one reply
@@ -102,7 +111,7 @@ export interface Model extends AsyncDisposable {
    * One of the options; undefined when none of them fits, or whatever else came of it. When `signal` aborts, the request
    * to the model is closed at once, and that signal's reason is the only thing that is raised.
    */
-  choose(question: Question, signal: AbortSignal): Promise<string | undefined>;
+  choose(question: Question, signal: AbortSignal, host: string): Promise<string | undefined>;
 }
 
 /** Who answers: the model, and who speaks where it cannot. */

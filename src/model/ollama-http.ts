@@ -5,6 +5,7 @@ import { Ollama } from 'ollama';
 import { Agent, buildConnector, request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
+import { placeOf } from './host-name.ts';
 import { ModelError } from './model.ts';
 import type { ModelFault } from './model.ts';
 import { jsonBody, jsonLines, said } from './ndjson.ts';
@@ -35,13 +36,8 @@ export class OllamaHttp implements AsyncDisposable {
    */
   constructor(baseUrl: string, connectMs: number, hear: Hear) {
     this.#hear = hear;
-    const url = new URL(baseUrl);
-    this.#authorization = authorization(url);
-    url.username = '';
-    url.password = '';
-    url.search = '';
-    url.hash = '';
-    this.place = url.href.replace(/\/+$/, '');
+    this.#authorization = authorization(new URL(baseUrl));
+    this.place = placeOf(baseUrl);
     // Each request has its own connection (`pipelining: 0`): a kept one may be dead already, and whether the server saw
     // a request that was lost with it cannot be known.
     this.#agent = new Agent({

@@ -28,6 +28,7 @@ interface LoaderParts {
 export class OllamaLoader {
   readonly #parts: LoaderParts;
   #load: Load = { phase: 'unknown' };
+  #isSeen = false;
 
   constructor(parts: LoaderParts) {
     this.#parts = parts;
@@ -40,6 +41,14 @@ export class OllamaLoader {
   /** Whether the model is in memory, as far as is known. */
   get isLoaded(): boolean {
     return this.#load.phase === 'loaded' && performance.now() < this.#load.until;
+  }
+
+  /**
+   * Whether the model is in memory, whoever had it loaded. Not enough to ask it without a load: what others loaded may go
+   * at any time, and comes with the context they wanted.
+   */
+  get isWarm(): boolean {
+    return this.isLoaded || this.#isSeen;
   }
 
   /**
@@ -62,19 +71,21 @@ export class OllamaLoader {
 
   /** The next request loads again. */
   forget(): void {
+    this.#isSeen = false;
     if (this.#load.phase === 'loaded') this.#load = { phase: 'unknown' };
   }
 
-  /** Forgets the model when the server says that it is no longer in memory. Does nothing while that is not assumed. */
+  /** Asks the server whether the model is in memory, and forgets it when it no longer is. */
   async verify(): Promise<void> {
-    if (!this.isLoaded) return;
     const askedAt = performance.now();
     const { http, setup, closed } = this.#parts;
     using call = new Call(closed);
     call.arm(setup.lookMs, 'no answer');
     const running = Running.safeParse(await http.whole(call).ps());
-    if (!running.success || this.#load.phase !== 'loaded' || this.#load.at > askedAt) return;
-    if (!running.data.models?.some(({ name }) => sameModel(name, setup.model))) this.forget();
+    if (!running.success) return;
+    this.#isSeen = running.data.models?.some(({ name }) => sameModel(name, setup.model)) ?? false;
+    const isOlder = this.#load.phase === 'loaded' && this.#load.at <= askedAt;
+    if (isOlder && !this.#isSeen) this.forget();
   }
 
   #loaded(): void {

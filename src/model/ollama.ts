@@ -1,6 +1,8 @@
-import { isDeepStrictEqual } from 'node:util';
+import { hostname } from 'node:os';
 import { z } from 'zod';
-import { ModelError } from './model.ts';
+import { Announcer } from './announcer.ts';
+import { hostName } from './host-name.ts';
+import { isUsable, ModelError } from './model.ts';
 import type { Model, ModelEvent, ModelRequest, ModelState, Prefill, Question } from './model.ts';
 import { chooseWith } from './ollama-choose.ts';
 import { OllamaHttp, toModelError } from './ollama-http.ts';
@@ -61,10 +63,14 @@ export function createOllama(options: OllamaOptions): Model {
   return new OllamaModel(options);
 }
 
-class OllamaModel implements Model {
+/** What is known of the model's place in memory, from the best to the worst. */
+export type Warmth = 'loaded' | 'loading' | 'cold';
+
+export class OllamaModel implements Model {
   readonly source = 'ollama';
   readonly needsSlot = true;
   readonly name: string;
+  readonly host: string;
   readonly roomTokens: number;
   readonly #options: OllamaOptions;
   readonly #setup: OllamaSetup;
@@ -73,11 +79,11 @@ class OllamaModel implements Model {
   readonly #loader: OllamaLoader;
   readonly #prober: PrefillProber;
   readonly #monitor: OllamaMonitor;
-  readonly #listeners = new Set<(state: ModelState) => void>();
-  #announced: ModelState | undefined;
+  readonly #announcer: Announcer;
 
   constructor(options: OllamaOptions) {
     this.name = options.model;
+    this.host = hostName(options.baseUrl, hostname());
     this.roomTokens = options.numCtx - options.numPredict;
     this.#options = options;
     const setup = createSetup(options);
@@ -103,7 +109,7 @@ class OllamaModel implements Model {
       changed: () => this.#stateChanged(),
       found: () => loader.verify(),
     });
-    this.#announced = this.state();
+    this.#announcer = new Announcer(this.state(), log);
   }
 
   get known(): Promise<void> {
@@ -119,11 +125,17 @@ class OllamaModel implements Model {
     return this.#monitor.connected;
   }
 
+  get warmth(): Warmth {
+    if (this.#loader.isLoading) return 'loading';
+    return this.#loader.isWarm ? 'loaded' : 'cold';
+  }
+
+  hosts(): readonly string[] {
+    return isUsable(this.state()) ? [this.host] : [];
+  }
+
   watch(listener: (state: ModelState) => void): Disposable {
-    // Its own function, so that one listener given twice is two.
-    const entry = (state: ModelState) => listener(state);
-    this.#listeners.add(entry);
-    return { [Symbol.dispose]: () => void this.#listeners.delete(entry) };
+    return this.#announcer.watch(listener);
   }
 
   prefill(signal: AbortSignal): Promise<Prefill> {
@@ -140,7 +152,7 @@ class OllamaModel implements Model {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#listeners.clear();
+    this.#announcer.close();
     this.#closed.abort(new ModelError('interrupted', 'the model is closed'));
     await this.#monitor.stopped();
     await this.#http[Symbol.asyncDispose]();
@@ -210,15 +222,6 @@ class OllamaModel implements Model {
   }
 
   #announce(): void {
-    const state = this.state();
-    if (isDeepStrictEqual(state, this.#announced)) return;
-    this.#announced = state;
-    for (const listener of this.#listeners) {
-      try {
-        listener(state);
-      } catch (error) {
-        this.#options.log?.warn({ err: error }, 'a listener of the model state failed');
-      }
-    }
+    this.#announcer.tell(this.state());
   }
 }

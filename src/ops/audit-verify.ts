@@ -1,10 +1,12 @@
-// The script of `npm run audit:verify`: walks the audit of a data directory, also while a server writes to it.
+// The script of `npm run audit:verify`: walks the audit in a data directory or in Redis, also while servers write to it.
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { parseArgs } from 'node:util';
+import { readConfig } from '../config.ts';
+import type { AuditWalk } from '../store/audit-chain.ts';
 import type { AuditRecord } from '../store/escalation.ts';
-import { verifyAudit } from '../store/audit-chain.ts';
+import { ChainWalk, verifyAudit } from '../store/audit-chain.ts';
 import { readAudit } from '../store/sqlite-audit.ts';
 
 /** Records read at once. */
@@ -13,9 +15,9 @@ const BUSY_TIMEOUT_MS = 5000;
 const HELP = [
   'Usage: npm run audit:verify [-- --head HASH]',
   '',
-  'Checks that every record of the audit in DATA_DIR is there, unchanged and in its place, and prints the head: the hash of',
-  'the latest record. Whoever may write to the files can cut off the latest records, or write a whole new audit, and what is',
-  'left still fits together. So note the head now and then where the server cannot reach it; with --head HASH the audit must',
+  'Checks that every record of the audit in DATA_DIR, or in Redis where REDIS_URL is set, is there, unchanged and in its',
+  'place, and prints the head: the hash of the latest record. Whoever may write there can cut off the latest records, or',
+  'write a whole new audit, and what is left still fits together. So note the head now and then where the server cannot reach it; with --head HASH the audit must',
   'contain the one that you noted.',
   '',
   'Exit status: 0 the chain holds, 1 it does not, or it could not be read.',
@@ -35,15 +37,39 @@ export function verifyDirectory(directory: string, noted: string | undefined): V
   }
   try {
     using db = new DatabaseSync(path, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
-    return judge(pagesOf(db), noted);
+    return judge(verifyAudit(pagesOf(db), noted));
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    return bad(`The audit in ${directory} cannot be read: ${reason}`);
+    return bad(`The audit in ${directory} cannot be read: ${reasonOf(error)}`);
   }
 }
 
-/** The answer to a command line. */
-export function answerTo(args: string[], directory: string): Verdict {
+/** The verdict on the audit in Redis. Changes nothing there. */
+export async function verifyRedis(
+  where: { urls: readonly string[]; prefix: string },
+  noted: string | undefined,
+): Promise<Verdict> {
+  try {
+    const { openRedis } = await import('../store/redis-open.ts');
+    const { RedisAudit } = await import('../store/redis-audit.ts');
+    const log = { info: () => {}, warn: () => {} };
+    await using link = await openRedis({ ...where, log });
+    const audit = new RedisAudit(link, () => {});
+    const walk = new ChainWalk(noted);
+    for (let after = 0; ;) {
+      const page = await audit.audit(after, PAGE);
+      if (!walk.take(page) || page.length < PAGE) return judge(walk.outcome);
+      after = page.at(-1)?.n ?? after;
+    }
+  } catch (error) {
+    return bad(`The audit in Redis cannot be read: ${reasonOf(error)}`);
+  }
+}
+
+/** The answer to a command line in this environment. */
+export async function answerTo(
+  args: string[],
+  environment: Record<string, string | undefined>,
+): Promise<Verdict> {
   try {
     const options = { head: { type: 'string' }, help: { type: 'boolean', short: 'h' } } as const;
     const { head, help } = parseArgs({ args, options }).values;
@@ -51,14 +77,18 @@ export function answerTo(args: string[], directory: string): Verdict {
     const noted = head?.toLowerCase();
     if (noted !== undefined && !/^[0-9a-f]{64}$/.test(noted))
       return bad('--head takes the 64 hex digits of a head.');
-    return verifyDirectory(directory, noted);
+    const { DATA_DIR, REDIS_URL, REDIS_PREFIX } = environment;
+    const config = readConfig({ DATA_DIR, REDIS_URL, REDIS_PREFIX });
+    const { REDIS_URL: urls, REDIS_PREFIX: prefix } = config;
+    return urls.length > 0
+      ? await verifyRedis({ urls, prefix }, noted)
+      : verifyDirectory(resolve(config.DATA_DIR), noted);
   } catch (error) {
-    return bad(`${error instanceof Error ? error.message : String(error)}\n\n${HELP}`);
+    return bad(`${reasonOf(error)}\n\n${HELP}`);
   }
 }
 
-function judge(pages: Iterable<AuditRecord[]>, noted: string | undefined): Verdict {
-  const walk = verifyAudit(pages, noted);
+function judge(walk: AuditWalk): Verdict {
   if (!walk.holds) return bad(`Record ${walk.n} is ${walk.fault}: the chain does not hold.`);
   const { count, head, hasNoted } = walk;
   if (!hasNoted) {
@@ -80,12 +110,16 @@ function* pagesOf(db: DatabaseSync): Iterable<AuditRecord[]> {
   }
 }
 
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
 function bad(text: string): Verdict {
   return { isWell: false, text };
 }
 
 if (import.meta.main) {
-  const { isWell, text } = answerTo(process.argv.slice(2), resolve(process.env['DATA_DIR'] || './data'));
+  const { isWell, text } = await answerTo(process.argv.slice(2), process.env);
   (isWell ? process.stdout : process.stderr).write(`${text}\n`);
   process.exitCode = isWell ? 0 : 1;
 }

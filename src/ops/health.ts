@@ -32,11 +32,16 @@ export async function readHealth({ store, speakers, retrieval }: HealthParts): P
       ollama: speakers.model.needsSlot && speakers.model.connected() ? 'connected' : 'disconnected',
       rag: retrieval.state(),
       state_machine: 'loaded',
-      redis: 'not_configured',
+      redis: redisOf(store, isStored),
       store: isStored ? 'healthy' : 'unhealthy',
     },
     model: readSpeaker(speakers),
   };
+}
+
+function redisOf(store: Store, isStored: boolean): Health['services']['redis'] {
+  if (store.name !== 'redis') return 'not_configured';
+  return isStored ? 'healthy' : 'unhealthy';
 }
 
 /** What an orchestrator asks: alive at all, and ready for more; with it, by which rules. [US-10] */

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path';
 import type { Config } from '../config.ts';
-import { createOllamaEmbedder } from '../model/ollama-embed.ts';
+import { createOllamaEmbedderOf } from '../model/ollama-embed-hosts.ts';
 import type { ModelLog } from '../model/ollama.ts';
 import { createEncoder } from '../retrieval/encoder.ts';
 import { ownDirectory } from '../retrieval/exemplars.ts';
@@ -19,8 +19,8 @@ export function openRetrieval(
   const encoder = resources.use(createEncoder());
   const ollama = () =>
     resources.use(
-      createOllamaEmbedder({
-        baseUrl: config.OLLAMA_BASE_URL,
+      createOllamaEmbedderOf({
+        baseUrls: config.OLLAMA_BASE_URL,
         model: config.EMBED_MODEL,
         chatModel: config.OLLAMA_MODEL,
         keepAlive: config.OLLAMA_KEEP_ALIVE,

@@ -26,18 +26,41 @@ export function nextRecord(end: ChainEnd, at: number, { kind, ref, level, data }
  * Walks a whole audit, in pages, up to the first record that does not fit. The end of a chain can be cut off without a
  * trace in what is left: `noted`, a hash that was its head once, tells, because it is in the chain for ever.
  */
-export function verifyAudit(pages: Iterable<readonly AuditRecord[]>, noted: string = CHAIN_START): AuditWalk {
-  let end: ChainEnd = { n: 0, hash: CHAIN_START };
-  let hasNoted = noted === CHAIN_START;
-  for (const page of pages) {
-    for (const record of page) {
-      const fault = faultOf(record, end);
-      if (fault) return { holds: false, n: fault === 'missing' ? end.n + 1 : record.n, fault };
-      hasNoted ||= record.hash === noted;
-      end = record;
-    }
+export class ChainWalk {
+  readonly #noted: string;
+  #end: ChainEnd = { n: 0, hash: CHAIN_START };
+  #hasNoted: boolean;
+  #fault: AuditWalk | undefined;
+
+  constructor(noted: string = CHAIN_START) {
+    this.#noted = noted;
+    this.#hasNoted = noted === CHAIN_START;
   }
-  return { holds: true, count: end.n, head: end.hash, hasNoted };
+
+  /** Where the chain stands after the pages so far. */
+  get outcome(): AuditWalk {
+    const { n: count, hash: head } = this.#end;
+    return this.#fault ?? { holds: true, count, head, hasNoted: this.#hasNoted };
+  }
+
+  /** Takes the page that follows; false when a record does not fit, so that no other need be looked at. */
+  take(page: readonly AuditRecord[]): boolean {
+    for (const record of page) {
+      if (this.#fault) return false;
+      const fault = faultOf(record, this.#end);
+      if (fault) this.#fault = { holds: false, n: fault === 'missing' ? this.#end.n + 1 : record.n, fault };
+      this.#hasNoted ||= record.hash === this.#noted;
+      this.#end = record;
+    }
+    return this.#fault === undefined;
+  }
+}
+
+/** The walk over pages that are at hand. */
+export function verifyAudit(pages: Iterable<readonly AuditRecord[]>, noted?: string): AuditWalk {
+  const walk = new ChainWalk(noted);
+  for (const page of pages) if (!walk.take(page)) break;
+  return walk.outcome;
 }
 
 function faultOf(record: AuditRecord, end: ChainEnd): ChainFault | undefined {

@@ -54,13 +54,22 @@ export interface EscalationStore {
   /** The latest first. An alert is gone with its session. */
   alerts(status: AlertStatus | null, limit: number): Promise<AlertRecord[]>;
 
-  /** Alerts to deliver now, the ones due longest first. */
+  /** Alerts to deliver now that nobody has claimed, the ones due longest first. */
   dueAlerts(limit: number): Promise<AlertRecord[]>;
 
   /** Open alerts that need an acknowledgement and were not alarmed about, the oldest first. */
   waitingAlerts(limit: number): Promise<AlertRecord[]>;
 
-  /** Says what became of a delivery, or that nobody acknowledged it in time; false when the alert is gone. */
+  /**
+   * Whether the caller alone, over all nodes, sees to this alert from now on: until it is settled, or the time is over.
+   * False when somebody else does, or the alert is gone. What was read of it before may be settled by now.
+   */
+  claimAlert(alertId: string, ms: number): Promise<boolean>;
+
+  /**
+   * Says what became of a delivery, or that nobody acknowledged it in time, and gives a claim back; false when the alert
+   * is gone.
+   */
   settleAlert(
     alertId: string,
     change: Partial<Pick<AlertRecord, 'delivery' | 'tries' | 'nextAt' | 'alarmedAt'>>,

@@ -14,6 +14,8 @@ type Course = Omit<AlertRecord, keyof Call>;
 export class SqliteAlerts {
   readonly #call = new Envelope<Call>();
   readonly #course = new Envelope<Course>();
+  /** Until when somebody sees to an alert, by the clock of leases. Only one process has the file: a dead one claims nothing. */
+  readonly #claims = new Map<string, number>();
   readonly #statements;
 
   constructor(db: DatabaseSync) {
@@ -71,9 +73,25 @@ export class SqliteAlerts {
     return rows.map((row) => this.#alert(row));
   }
 
-  /** Those to deliver by now, the ones due longest first. */
-  due(now: number, limit: number): AlertRecord[] {
-    return this.#statements.due.all(now, limit).map((row) => this.#alert(row));
+  /** Those to deliver by now that nobody has claimed, the ones due longest first. */
+  due(now: number, elapsed: number, limit: number): AlertRecord[] {
+    this.#dropClaims(elapsed);
+    const rows = this.#statements.due.all(now, limit + this.#claims.size);
+    const free = rows.filter((row) => !this.#claims.has(textOf(row, 'alert_id')));
+    return free.slice(0, limit).map((row) => this.#alert(row));
+  }
+
+  /** Whether the caller alone sees to it, for so long. */
+  claim(alertId: string, elapsed: number, ms: number): boolean {
+    this.#dropClaims(elapsed);
+    if (this.#claims.has(alertId) || !this.#statements.get.get(alertId)) return false;
+    this.#claims.set(alertId, elapsed + ms);
+    return true;
+  }
+
+  /** Gives a claim back. */
+  release(alertId: string): void {
+    this.#claims.delete(alertId);
   }
 
   /** Those that somebody still has to acknowledge and that were not said aloud, the oldest first. */
@@ -90,6 +108,10 @@ export class SqliteAlerts {
     const waits = waitsSince(requiresAck, course, at);
     this.#statements.update.run(course.status, dueAt(course), waits, this.#course.seal(course), alertId);
     return true;
+  }
+
+  #dropClaims(elapsed: number): void {
+    for (const [alertId, until] of this.#claims) if (until <= elapsed) this.#claims.delete(alertId);
   }
 
   #alert(row: Row): AlertRecord {

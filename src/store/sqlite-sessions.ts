@@ -94,9 +94,13 @@ export class SqliteSessions {
     return row && { id: numberOf(row, 'id'), head: numberOf(row, 'last_seq') };
   }
 
+  isOver({ epoch, ...ref }: SessionLife): boolean {
+    return this.#statements.isOver.get(sessionKey(ref), epoch) !== undefined;
+  }
+
   insert(session: NewSession, now: number, createKey: string | null): StoredSession {
     const key = sessionKey(session);
-    if (this.#statements.isOver.get(key, session.epoch)) throw new Error('An epoch is used only once');
+    if (this.isOver(session)) throw new Error('An epoch is used only once');
     const made: SessionRecord = {
       ...session,
       status: 'active',

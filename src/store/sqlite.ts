@@ -93,6 +93,7 @@ function openDatabase(path: string, { directory, durability }: SqliteOptions): D
 /** The store on an open database, which it brings to the newest schema. Once made, it takes over the `resources`. */
 export class SqliteStore implements Store {
   readonly name: string;
+  readonly gatherMs = 0;
   readonly #data: SqliteData;
   readonly #steps: SqliteSteps;
   readonly #commit: GroupCommit;
@@ -202,11 +203,17 @@ export class SqliteStore implements Store {
   }
 
   async dueAlerts(limit: number) {
-    return this.#view(() => this.#data.alerts.due(this.#clock.now(), limit));
+    return this.#view(() => this.#data.alerts.due(this.#clock.now(), this.#clock.elapsed(), limit));
   }
 
-  settleAlert(alertId: string, change: Parameters<EscalationStore['settleAlert']>[1]) {
-    return this.#commit.run(() => this.#data.alerts.change(alertId, change));
+  async claimAlert(alertId: string, ms: number) {
+    return this.#view(() => this.#data.alerts.claim(alertId, this.#clock.elapsed(), ms));
+  }
+
+  async settleAlert(alertId: string, change: Parameters<EscalationStore['settleAlert']>[1]) {
+    const isThere = await this.#commit.run(() => this.#data.alerts.change(alertId, change));
+    this.#data.alerts.release(alertId);
+    return isThere;
   }
 
   async audit(after: number, limit: number) {
@@ -263,6 +270,10 @@ export class SqliteStore implements Store {
     return this.#commit.run((step) => this.#steps.remove(step, life, audit));
   }
 
+  async wasRemoved(life: SessionLife) {
+    return this.#view(() => this.#data.sessions.isOver(life));
+  }
+
   async list(tenant: string, owner: string | null, after: string | null, limit: number) {
     const from = /^\d{1,15}$/.test(after ?? '') ? Number(after) : 0;
     return this.#view(() => {
@@ -284,6 +295,11 @@ export class SqliteStore implements Store {
 
   watch(ref: SessionRef, wake: () => void): Disposable {
     return this.#watchers.watch(sessionKey(ref), wake);
+  }
+
+  /** There is one process: who ends a turn stops it. */
+  watchTurn(): Disposable {
+    return { [Symbol.dispose]: () => {} };
   }
 
   healthy() {

@@ -251,6 +251,8 @@ export interface SessionSnapshot {
 export interface Store extends EscalationStore, AsyncDisposable {
   /** Shown as `storage` in lists. */
   readonly name: string;
+  /** How long an owner lets words gather after an append, in ms: what one more costs here. */
+  readonly gatherMs: number;
 
   /**
    * Makes a session. Of N concurrent calls with one id exactly one makes it, over all nodes. [P-11]
@@ -304,13 +306,15 @@ export interface Store extends EscalationStore, AsyncDisposable {
   release(leases: Lease[]): Promise<void>;
 
   /**
-   * Takes live turns whose lease ran out, each with the next generation, at most `limit`. A store that only one
-   * process can open treats every lease of an earlier process as run out.
+   * Takes live turns whose lease ran out, each with the next generation, at most `limit`; with `overdueMs` only those
+   * whose lease ran out that long ago. A store that only one process can open treats every lease of an earlier process as
+   * run out, and leaves nothing to others.
    */
   takeOver(
     node: string,
     leaseMs: number,
     limit: number,
+    overdueMs?: number,
   ): Promise<{ session: SessionRecord; view: TurnView }[]>;
 
   /**
@@ -360,6 +364,9 @@ export interface Store extends EscalationStore, AsyncDisposable {
    */
   remove(life: SessionLife, audit?: readonly AuditFact[]): Promise<boolean>;
 
+  /** Whether that life of the session was ended by a removal; one that the store lost was not. [P-9] */
+  wasRemoved(life: SessionLife): Promise<boolean>;
+
   /** Sessions of a tenant (and owner, unless null), oldest first; `next` is the `after` of the page behind. */
   list(
     tenant: string,
@@ -376,6 +383,9 @@ export interface Store extends EscalationStore, AsyncDisposable {
    * may come too often, and may be lost.
    */
   watch(ref: SessionRef, wake: () => void): Disposable;
+
+  /** Calls `over` once the turn is over or another generation owns it, if not by its owner's own steps; may be lost. */
+  watchTurn(lease: Lease, over: () => void): Disposable;
 
   /** Whether it can store something now. */
   healthy(): Promise<boolean>;

@@ -114,8 +114,11 @@ class Rest {
     if (joined.mode === 'snapshot') stream.snapshot(joined.cursor, joined);
     const { life, after } = startOf(refOf(call.caller, sessionId), joined.cursor);
     const end = await this.#parts.follow.run(life, after, stream, stream.closed);
-    if (end !== 'gone') return;
-    stream.push(new Frame('session:deleted', { session_id: sessionId, epoch: life.epoch }));
+    if (end === 'stopped') return;
+    if (end === 'gone') {
+      stream.push(new Frame('session:deleted', { session_id: sessionId, epoch: life.epoch }));
+    }
+    // one that moved is found again by the cursor: a snapshot answers it
     stream.end();
   }
 
@@ -164,6 +167,7 @@ class Rest {
     for (let seq = after; ;) {
       const batch = await follow.next(life, seq, signal);
       if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
+      if (batch === 'moved') throw new AppError('STORE_UNAVAILABLE', { retryAfterMs: 1_000 });
       if (batch === 'stopped') throw new AppError('DRAINING', { retryAfterMs: 1_000 });
       const end = batch.frames.find(
         ({ event, data }) => endEvents.has(event) && data['turn_id'] === admission.turn_id,

@@ -161,6 +161,8 @@ export class SocketFollows {
     try {
       const end = await this.#follow.run(life, after, sink, stop.signal, sink.sent);
       if (end === 'gone') sink.push(new Frame('session:deleted', { session_id: sessionId, epoch }));
+      // no event says "take a snapshot": the client comes back with a cursor that gets one
+      if (end === 'moved') this.#socket.conn.close();
     } catch (error) {
       // a follower that cannot go on must not fall silent: the client comes back with its cursor
       this.#onFault(error);

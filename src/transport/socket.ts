@@ -12,6 +12,8 @@ import { operations } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
 import type { Ack, OperationName } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
+import type { NodeControl } from './control.ts';
+import type { AdapterFactory } from './redis-adapter.ts';
 import { guardEngine, onePerConnection } from './socket-edge.ts';
 import { Outbox, SocketFollows } from './socket-follows.ts';
 
@@ -21,6 +23,9 @@ export interface SocketParts {
   allowedOrigins: ReadonlySet<string>;
   /** Told what should not have been thrown. */
   onFault: (error: unknown) => void;
+  /** Reaches the sockets of other nodes; undefined: there are none. Whoever hands it in closes it, after the transport. */
+  adapter: AdapterFactory | undefined;
+  control: NodeControl;
 }
 
 /** A message over this closes the connection (docs/protocol.md section 4). */
@@ -167,7 +172,9 @@ export function mountSocket(http: HttpServer, parts: SocketParts): SocketTranspo
     connectTimeout: 10_000,
     perMessageDeflate: false,
     httpCompression: false,
+    ...(parts.adapter && { adapter: parts.adapter }),
   });
+  if (parts.adapter) parts.control.join(io);
   guardEngine(io.engine, parts.allowedOrigins);
   const outbox = new Outbox(io);
   io.use(onePerConnection());

@@ -33,7 +33,7 @@ function answers(open: Open): void {
   it.each(question.options)('gives the option that was chosen: %s', async (answer) => {
     await using subject = await open({ kind: 'answers', answer });
 
-    expect(await subject.model.choose(question, never())).toBe(answer);
+    expect(await subject.model.choose(question, never(), '')).toBe(answer);
   });
 
   it.each(['none of these', 'ready_for_stage_2', '', 'Agrees', 'agrees, does not agree'])(
@@ -41,25 +41,25 @@ function answers(open: Open): void {
     async (answer) => {
       await using subject = await open({ kind: 'answers', answer });
 
-      expect(await subject.model.choose(question, never())).toBeUndefined();
+      expect(await subject.model.choose(question, never(), '')).toBeUndefined();
     },
   );
 
   it('gives nothing for an answer that is none', async () => {
     await using subject = await open({ kind: 'garbage' });
 
-    expect(await subject.model.choose(question, never())).toBeUndefined();
+    expect(await subject.model.choose(question, never(), '')).toBeUndefined();
   });
 
   it('gives nothing when the model fails', async () => {
     await using subject = await open({ kind: 'fails' });
 
-    expect(await subject.model.choose(question, never())).toBeUndefined();
+    expect(await subject.model.choose(question, never(), '')).toBeUndefined();
   });
 
   it('gives nothing when it is closed meanwhile', async () => {
     await using subject = await open({ kind: 'sticks' });
-    const choosing = subject.model.choose(question, never());
+    const choosing = subject.model.choose(question, never(), '');
     await subject.asked();
 
     await subject.model[Symbol.asyncDispose]();
@@ -73,14 +73,14 @@ function aborts(open: Open): void {
     await using subject = await open({ kind: 'answers', answer: 'agrees' });
     const reason = new Error('not wanted');
 
-    await expect(subject.model.choose(question, AbortSignal.abort(reason))).rejects.toBe(reason);
+    await expect(subject.model.choose(question, AbortSignal.abort(reason), '')).rejects.toBe(reason);
   });
 
   it('raises the reason of a signal that aborts meanwhile, and is idle then', async () => {
     await using subject = await open({ kind: 'sticks' });
     const stop = new AbortController();
     const reason = new Error('enough');
-    const choosing = subject.model.choose(question, stop.signal);
+    const choosing = subject.model.choose(question, stop.signal, '');
     choosing.catch(() => undefined);
     await subject.asked();
 

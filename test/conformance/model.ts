@@ -18,8 +18,8 @@ export interface Subject extends AsyncDisposable {
 const reply = 'Take your time. I am here,\nand we go as slowly as you like.';
 
 /** What to ask so that the model says `line`. */
-export function ask(line: string, prefix = ''): ModelRequest {
-  return { messages: [{ role: 'user', content: 'I feel restless.' }], prefix, line };
+export function ask(line: string, prefix = '', host = ''): ModelRequest {
+  return { messages: [{ role: 'user', content: 'I feel restless.' }], prefix, line, host };
 }
 
 /** The text of a whole reply. */
@@ -180,16 +180,30 @@ function facts(open: (given: ModelCase) => Promise<Subject>): void {
     expect(subject.model.connected()).toBe(true);
   });
 
+  it('speaks on each of its hosts, and on one whose name is not known', async () => {
+    await using subject = await open({ reply });
+    const hosts = subject.model.hosts();
+
+    const texts = await Promise.all(
+      [...hosts, 'nobody'].map((host) => textOf(subject.model.generate(ask(reply, '', host), never()))),
+    );
+
+    expect(hosts.length).toBeGreaterThan(0);
+    expect(new Set(hosts).size).toBe(hosts.length);
+    expect(texts).toEqual([...hosts, 'nobody'].map(() => reply));
+  });
+
   it('tells that it goes on behind a prefix', async () => {
     await using subject = await open({ reply });
 
-    expect(['yes', 'line']).toContain(await subject.model.prefill(never()));
+    const [best = 'none'] = subject.model.hosts();
+    expect(['yes', 'line']).toContain(await subject.model.prefill(never(), best));
   });
 
   it('never raises when asked about the prefix', async () => {
     await using subject = await open({ reply });
 
-    expect(['yes', 'line', 'unknown']).toContain(await subject.model.prefill(AbortSignal.abort()));
+    expect(['yes', 'line', 'unknown']).toContain(await subject.model.prefill(AbortSignal.abort(), ''));
   });
 
   it('can be closed while it speaks', async () => {

@@ -112,6 +112,62 @@ export function alertCases(open: OpenStore): void {
     expect(await store.alert('off')).toMatchObject({ delivery: 'off' });
   });
 
+  it('that came together keep their order, whatever their ids', async () => {
+    await using bench = await open();
+    const { store } = bench;
+
+    await admit(store, 'together', 'turn', { alerts: [call('z'), call('a'), call('m')] });
+
+    expect(idsOf(await store.dueAlerts(10))).toEqual(['z', 'a', 'm']);
+    expect(idsOf(await store.waitingAlerts(10))).toEqual(['z', 'a', 'm']);
+    expect(idsOf(await store.alerts('open', 10))).toEqual(['m', 'a', 'z']);
+  });
+
+  it('are claimed by one caller alone, until the time is over, and are not due meanwhile', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    await admit(store, 'claimed', 'turn', { alerts: [call('a'), call('b')] });
+
+    const claims = await Promise.all(Array.from({ length: 5 }, () => store.claimAlert('a', 10_000)));
+    const due = await store.dueAlerts(1);
+    await bench.advance(9000);
+    const early = await store.claimAlert('a', 10_000);
+    await bench.advance(1000);
+
+    expect(claims.filter(Boolean)).toHaveLength(1);
+    expect(idsOf(due)).toEqual(['b']);
+    expect(early).toBe(false);
+    expect(idsOf(await store.dueAlerts(10))).toEqual(['a', 'b']);
+    expect(await store.claimAlert('a', 10_000)).toBe(true);
+  });
+
+  it('are free again when they are settled, whatever is said of them, and not by what somebody does', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { session } = await admit(store, 'settled', 'turn', { alerts: [call('alert')] });
+    await store.claimAlert('alert', 10_000);
+    await store.note(session, [], {}, { alert: { alertId: 'alert', status: 'acknowledged', actor: 'ada' } });
+    const noted = await store.claimAlert('alert', 10_000);
+    const before = await store.alert('alert');
+
+    const isThere = await store.settleAlert('alert', {});
+
+    expect([noted, isThere]).toEqual([false, true]);
+    expect(await store.alert('alert')).toEqual(before);
+    expect(idsOf(await store.dueAlerts(10))).toEqual(['alert']);
+    expect(await store.claimAlert('alert', 10_000)).toBe(true);
+  });
+
+  it('that are not there are claimed by nobody', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { session } = await admit(store, 'gone', 'turn', { alerts: [call('gone')] });
+    await store.remove(session);
+
+    expect(await store.claimAlert('gone', 10_000)).toBe(false);
+    expect(await store.claimAlert('never', 10_000)).toBe(false);
+  });
+
   it('keep what was said of them when something else is settled', async () => {
     await using bench = await open();
     const { store } = bench;

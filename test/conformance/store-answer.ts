@@ -184,12 +184,29 @@ export function answerCases(open: OpenStore): void {
     expect(await store.session(lease)).toMatchObject({ turnCount: 1 });
   });
 
+  it('[P-8] ends a turn that is cancelled at the same moment once, and tells both of that end', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await waits(store, 'at once');
+
+    const [cancelled, { ended }] = await Promise.all([
+      store.cancel(lease, 'turn'),
+      store.answer(lease, answering()),
+    ]);
+
+    const state = (await store.turn(lease, 'turn'))?.turn.state;
+    expect(cancelled).toMatchObject({ turnId: 'turn', state, wasLive: state === 'cancelled' });
+    expect(ended?.state ?? 'cancelled').toBe(state);
+    expect(endsOf(await wholeLog(store, lease), 'turn')).toHaveLength(1);
+  });
+
   it('[P-7] changes nothing of a turn that was cancelled meanwhile', async () => {
     await using bench = await open();
     const { store } = bench;
     const { lease } = await waits(store, 'cancelled');
+    await store.cancel(lease, 'turn');
 
-    const [, { ended }] = await Promise.all([store.cancel(lease, 'turn'), store.answer(lease, answering())]);
+    const { ended } = await store.answer(lease, answering());
 
     expect(ended).toBeNull();
     expect((await wholeLog(store, lease)).map(({ event }) => event)).toEqual([

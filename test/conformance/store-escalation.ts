@@ -243,7 +243,7 @@ export function escalationRestartCases(open: OpenStore): void {
     const { store } = bench;
     const { session } = await admit(store, 'kept', 'turn', { ...carried, alerts: [call('a'), call('b')] });
     await store.note(session, [], { human: { name: 'Ada', untilAt: 99 } });
-    await store.settleAlert('a', { tries: 3, nextAt: session.createdAt + 5000 });
+    await store.settleAlert('a', { tries: 3, nextAt: session.createdAt + 60_000 });
     const before = [await store.session(session), await store.alerts(null, 10), await wholeAudit(store)];
 
     const after = await bench.restart();
@@ -253,7 +253,7 @@ export function escalationRestartCases(open: OpenStore): void {
     );
     expect(await after.clientCare('tenant', 'client')).toBe('{"held":true}');
     expect(idsOf(await after.dueAlerts(10))).toEqual(['b']);
-    await bench.advance(6000);
+    await bench.advance(61_000);
     expect(idsOf(await after.dueAlerts(10))).toEqual(['b', 'a']);
   });
 

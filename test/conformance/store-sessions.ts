@@ -252,6 +252,20 @@ export function sessionCases(open: OpenStore): void {
     expect(await store.read(fresh, 0, 100)).toMatchObject({ head: 0 });
   });
 
+  it('[P-9] tells a removed session from one that is not there', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'removed', 'turn');
+    const before = await store.wasRemoved(lease);
+    await store.remove(lease);
+    await admit(store, 'removed', 'turn', { session: newSession('removed', { epoch: 'epoch-2' }) });
+
+    expect(before).toBe(false);
+    expect(await store.wasRemoved(lease)).toBe(true);
+    expect(await store.wasRemoved({ ...lease, epoch: 'epoch-2' })).toBe(false);
+    expect(await store.wasRemoved(newSession('never there'))).toBe(false);
+  });
+
   it('[S-6] takes a session made later under the id for another one', async () => {
     await using bench = await open();
     const { store } = bench;

@@ -219,7 +219,12 @@ describe('the lists', () => {
 
   test('of the events has what a session tells', () => {
     const paragraph = page.slice(page.indexOf('**Events**')).split('\n\n')[0] ?? '';
-    const ofNoSession = new Set<string>(['model:status', 'auth:expiring', 'server:draining']);
+    const ofNoSession = new Set<string>([
+      'model:status',
+      'server:notice',
+      'auth:expiring',
+      'server:draining',
+    ]);
 
     const named = [...paragraph.matchAll(/`([a-z]+(?::[a-z]+)?)`/g)].map(([, name = '']) => name);
 

@@ -1,7 +1,8 @@
 // When the model is asked about an input that no rule has a word on, and what counts when it is not.
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Judge } from '../../src/chat/judge.ts';
-import { Slots } from '../../src/chat/slots.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
+import { turnOf } from '../support/slot-request.ts';
 import { startApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { pathOf, rest } from '../support/rest.ts';
@@ -19,7 +20,7 @@ let model: ScriptedModel;
 
 async function start(script: Script, navigateWithModel = true, size = 1): Promise<void> {
   model = new ScriptedModel({ always: reply, ...script });
-  const slots = { size, maxWaiting: 100 };
+  const slots = new LocalSlots({ size, maxWaiting: 100 });
   app = await startApp({ speakers: { model, fallback: null }, slots, navigateWithModel, rawReplies: true });
 }
 
@@ -207,26 +208,28 @@ describe('the judge', () => {
 
   beforeEach(async () => await start({}, false));
 
-  test('asks only with a slot that is granted', () => {
+  test('asks only with a slot that is granted', async () => {
     const judge = new Judge({ model, fallback: null }, never);
-    const slots = new Slots({ size: 1, maxWaiting: 1 });
+    const slots = new LocalSlots({ size: 1, maxWaiting: 1 });
 
-    const [granted, waiting] = [slots.reserve('a'), slots.reserve('b')];
+    const [granted, waiting] = [await slots.reserve(turnOf('a')), await slots.reserve(turnOf('b'))];
 
     expect([null, granted, waiting].map((ticket) => judge.isFree(ticket))).toEqual([false, true, false]);
   });
 
-  test('asks nothing once the server goes down', () => {
+  test('asks nothing once the server goes down', async () => {
     const judge = new Judge({ model, fallback: null }, AbortSignal.abort());
 
-    expect(judge.isFree(new Slots({ size: 1, maxWaiting: 1 }).reserve('a'))).toBe(false);
+    const granted = await new LocalSlots({ size: 1, maxWaiting: 1 }).reserve(turnOf('a'));
+
+    expect(judge.isFree(granted)).toBe(false);
   });
 
   test.each(['the caller', 'the server'])('finds nothing when %s goes away', async (who) => {
     const hanging = new ScriptedModel({ choice: HOLD });
     const [caller, server] = [new AbortController(), new AbortController()];
     const judge = new Judge({ model: hanging, fallback: null }, server.signal);
-    const judging = judge.ask(input, caller.signal);
+    const judging = judge.ask(input, '', caller.signal);
     await hanging.until(({ held }) => held === 1, 'a question');
 
     (who === 'the caller' ? caller : server).abort(new Error('gone'));

@@ -6,7 +6,7 @@ import type { ChoiceCase } from '../conformance/model-choice.ts';
 import { ask, never, textOf } from '../conformance/model.ts';
 import { startFakeOllama } from '../support/fake-ollama.ts';
 import type { Behaviour, Point } from '../support/fake-ollama.ts';
-import { openOllama } from '../support/ollama-model.ts';
+import { openOllama, openOllamas } from '../support/ollama-model.ts';
 import { HOLD, ScriptedModel } from '../support/scripted-model.ts';
 import { deadline } from '../support/wait.ts';
 
@@ -32,6 +32,23 @@ choiceConformance('Ollama', async (given) => {
   };
 });
 
+choiceConformance('Ollama on two hosts', async (given) => {
+  const fakes = [await startFakeOllama(), await startFakeOllama()];
+  for (const fake of fakes) fake.always(behaviourOf(given), 'choice');
+  const model = openOllamas(fakes.map(({ url }) => url));
+  await model.known;
+  return {
+    model,
+    idle: async () => void (await Promise.all(fakes.map((fake) => fake.idle()))),
+    asked: () =>
+      Promise.race(fakes.map((fake) => fake.until(() => fake.of('choice').length === 1, 'the question'))),
+    async [Symbol.asyncDispose]() {
+      await model[Symbol.asyncDispose]();
+      for (const fake of fakes) await fake[Symbol.asyncDispose]();
+    },
+  };
+});
+
 choiceConformance('the scripted model of the tests', async (given) => {
   const choice = given.kind === 'answers' ? given.answer : given.kind;
   const model = new ScriptedModel({ choice: given.kind === 'sticks' ? HOLD : choice });
@@ -46,7 +63,7 @@ choiceConformance('the scripted model of the tests', async (given) => {
 it('the built-in guide chooses nothing', async () => {
   await using guide = createGuide({ wordMs: 0 });
 
-  expect(await guide.choose(question, never())).toBeUndefined();
+  expect(await guide.choose(question, never(), '')).toBeUndefined();
 });
 
 it.each(['{}', '[]', '"agrees"', 'null', '{"answer":["agrees"]}', '{"answer":1}', '{"ans', ''])(
@@ -56,7 +73,7 @@ it.each(['{}', '[]', '"agrees"', 'null', '{"answer":["agrees"]}', '{"answer":1}'
     fake.always({ reply }, 'choice');
     await using model = openOllama(fake.url);
 
-    expect(await model.choose(question, never())).toBeUndefined();
+    expect(await model.choose(question, never(), '')).toBeUndefined();
   },
 );
 
@@ -74,7 +91,7 @@ it.each([
     fake.always(given, 'choice');
     await using model = openOllama(fake.url);
 
-    expect(await model.choose(question, never())).toBeUndefined();
+    expect(await model.choose(question, never(), '')).toBeUndefined();
 
     expect(await textOf(model.generate(ask(''), never()))).toBe('Take your time.');
   },
@@ -85,7 +102,7 @@ it('gives nothing when nobody answers', async () => {
   await using model = openOllama(fake.url);
   await fake.stop();
 
-  expect(await model.choose(question, never())).toBeUndefined();
+  expect(await model.choose(question, never(), '')).toBeUndefined();
 });
 
 it('gives nothing when the answer takes longer than a first word may', async () => {
@@ -93,7 +110,7 @@ it('gives nothing when the answer takes longer than a first word may', async () 
   fake.always({ fault: { kind: 'silence' } }, 'choice');
   await using model = openOllama(fake.url, { firstTokenMs: 20 });
 
-  expect(await deadline(model.choose(question, never()), 'the choice')).toBeUndefined();
+  expect(await deadline(model.choose(question, never(), ''), 'the choice')).toBeUndefined();
 
   expect((await fake.ended(0, 'choice')).ending).toBe('client');
 });
@@ -102,7 +119,7 @@ it('sends one request with the list as a schema, and the context of every other'
   await using fake = await startFakeOllama();
   await using model = openOllama(fake.url, { keepAlive: '300', numCtx: 2048, numPredict: 99 });
 
-  await model.choose(question, never());
+  await model.choose(question, never(), '');
 
   expect(fake.of('choice').map(({ body }) => body)).toEqual([
     {
@@ -138,7 +155,7 @@ it.each(points)('closes the request at %s: %s', async (point) => {
   const from = fake.requests.length;
   fake.hold(point);
   const stop = new AbortController();
-  const choosing = model.choose(question, stop.signal);
+  const choosing = model.choose(question, stop.signal, '');
   choosing.catch(() => undefined);
   await fake.reached(point, undefined, from);
 
@@ -154,7 +171,7 @@ it('does not stop a load that it began when it is stopped itself', async () => {
   await using model = openOllama(fake.url);
   fake.hold('load');
   const stop = new AbortController();
-  const choosing = model.choose(question, stop.signal);
+  const choosing = model.choose(question, stop.signal, '');
   choosing.catch(() => undefined);
   await fake.reached('load');
 

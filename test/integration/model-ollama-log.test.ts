@@ -84,7 +84,7 @@ it.each(cases)('keeps to itself, but for debugging, what comes with $title', asy
   using _watch = model.watch((state) => states.push(state));
   await model.known;
   const { error } = await deadline(outcome(model.generate(ask('Take your time.'), never())), 'the end');
-  await model.prefill(never());
+  await model.prefill(never(), '');
   const isTold = ({ level, facts }: Entry) => level === 'debug' && JSON.stringify(facts).includes(secret);
   await fake.until(() => entries.some(isTold), 'an entry for debugging');
   await model[Symbol.asyncDispose]();

@@ -152,7 +152,7 @@ it('follows a model that is removed and comes back', async () => {
 it('asks about the prefix again after the model was away', async () => {
   await using fake = await startFakeOllama();
   await using model = openOllama(fake.url, { checkMs });
-  const before = await model.prefill(never());
+  const before = await model.prefill(never(), '');
 
   fake.uninstall('llama3.1');
   await reaches(model, isUnavailable);
@@ -160,7 +160,7 @@ it('asks about the prefix again after the model was away', async () => {
   fake.always({ render: 'closed' });
   await reaches(model, isReady);
 
-  expect([before, await model.prefill(never())]).toEqual(['yes', 'no']);
+  expect([before, await model.prefill(never(), '')]).toEqual(['yes', 'no']);
 });
 
 it('looks at once after a request found nobody', async () => {

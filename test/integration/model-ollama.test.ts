@@ -57,7 +57,7 @@ it('sends one set of options with every request, and never lets the model think'
     numPredict: 99,
     temperature: 0.5,
   });
-  await model.prefill(never());
+  await model.prefill(never(), '');
 
   await textOf(model.generate(ask(reply), never()));
 
@@ -253,7 +253,7 @@ it('leaves no socket and no timer behind', async () => {
   const fake = await startFakeOllama({ behaviour: { reply } });
   const model = openOllama(fake.url, { checkMs: 1 });
   await textOf(model.generate(ask(reply), never()));
-  await model.prefill(never());
+  await model.prefill(never(), '');
 
   await model[Symbol.asyncDispose]();
   await fake[Symbol.asyncDispose]();
@@ -270,7 +270,7 @@ it.each([
   await using fake = await startFakeOllama({ behaviour: { render } });
   await using model = openOllama(fake.url);
 
-  const answers = [await model.prefill(never()), await model.prefill(never())];
+  const answers = [await model.prefill(never(), ''), await model.prefill(never(), '')];
 
   expect(answers).toEqual([expected, expected]);
   expect(fake.of('render')).toHaveLength(1);
@@ -281,7 +281,7 @@ it('stops a server that answers the probe with a reply', async () => {
   await using model = openOllama(fake.url);
   fake.hold('piece', 1);
 
-  expect(await deadline(model.prefill(never()), 'the answer')).toBe('unknown');
+  expect(await deadline(model.prefill(never(), ''), 'the answer')).toBe('unknown');
 
   expect((await fake.ended(0, 'render')).ending).toBe('client');
 });
@@ -291,14 +291,14 @@ it('closes the probe at once when who asked is stopped, and asks anew for the ne
   await using model = openOllama(fake.url);
   fake.next({ headersDelayMs: 60_000 }, 1, 'render');
   const stop = new AbortController();
-  const asked = model.prefill(stop.signal);
+  const asked = model.prefill(stop.signal, '');
   await fake.until(() => fake.of('render').length === 1, 'the probe');
 
   stop.abort();
 
   expect(await deadline(asked, 'the answer')).toBe('unknown');
   expect((await fake.ended(0, 'render')).ending).toBe('client');
-  expect(await deadline(model.prefill(never()), 'the second answer')).toBe('yes');
+  expect(await deadline(model.prefill(never(), ''), 'the second answer')).toBe('yes');
 });
 
 it('does not know about the prefix when the probe is refused', async () => {
@@ -306,7 +306,10 @@ it('does not know about the prefix when the probe is refused', async () => {
   fake.next({ refuse: { status: 400, error: 'unknown field' } }, 1, 'render');
   await using model = openOllama(fake.url);
 
-  expect([await model.prefill(never()), await model.prefill(never())]).toEqual(['unknown', 'unknown']);
+  expect([await model.prefill(never(), ''), await model.prefill(never(), '')]).toEqual([
+    'unknown',
+    'unknown',
+  ]);
   expect(fake.of('render')).toHaveLength(1);
 });
 
@@ -314,8 +317,8 @@ it('asks again about the prefix when nobody answered', async () => {
   await using fake = await startFakeOllama();
   await using model = openOllama(fake.url);
   await fake.stop();
-  const during = await model.prefill(never());
+  const during = await model.prefill(never(), '');
   await fake.start();
 
-  expect([during, await model.prefill(never())]).toEqual(['unknown', 'yes']);
+  expect([during, await model.prefill(never(), '')]).toEqual(['unknown', 'yes']);
 });

@@ -1,7 +1,7 @@
 import { createGuide } from '../../src/model/guide.ts';
 import { modelConformance } from '../conformance/model.ts';
 import { startFakeOllama } from '../support/fake-ollama.ts';
-import { openOllama } from '../support/ollama-model.ts';
+import { openOllama, openOllamas } from '../support/ollama-model.ts';
 import { HOLD, ScriptedModel } from '../support/scripted-model.ts';
 
 modelConformance('the built-in guide', async ({ sticks }) => {
@@ -20,6 +20,24 @@ modelConformance('Ollama', async ({ reply, sticks }) => {
     async [Symbol.asyncDispose]() {
       await model[Symbol.asyncDispose]();
       await fake[Symbol.asyncDispose]();
+    },
+  };
+});
+
+modelConformance('Ollama on two hosts', async ({ reply, sticks }) => {
+  const fakes = [
+    await startFakeOllama({ behaviour: { reply } }),
+    await startFakeOllama({ behaviour: { reply } }),
+  ];
+  if (sticks) for (const fake of fakes) fake.hold('piece', 1);
+  const model = openOllamas(fakes.map(({ url }) => url));
+  await model.known;
+  return {
+    model,
+    idle: async () => void (await Promise.all(fakes.map((fake) => fake.idle()))),
+    async [Symbol.asyncDispose]() {
+      await model[Symbol.asyncDispose]();
+      for (const fake of fakes) await fake[Symbol.asyncDispose]();
     },
   };
 });

@@ -6,6 +6,7 @@ import { openWebhook } from '../../src/ops/webhook.ts';
 import { repliesFor } from '../../src/safety/replies.ts';
 import { stages } from '../../src/safety/screen.ts';
 import type { Stages } from '../../src/safety/screen.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { silent, startApp } from '../support/app.ts';
@@ -149,7 +150,7 @@ describe('in a crisis', () => {
 
   test('a full queue for the model is no reason to refuse: the fixed line comes', async () => {
     const model = new ScriptedModel({ always: [HOLD] });
-    const slots = { size: 1, maxWaiting: 0 };
+    const slots = new LocalSlots({ size: 1, maxWaiting: 0 });
     const url = await start({ speakers: { model, fallback: null }, slots, helpMs: 50 });
     await say(url, risk);
     await rest(url, `POST ${pathOf('other', '/input')}`, {

@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { z } from 'zod';
 import { screen } from '../../src/safety/screen.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { startApp } from '../support/app.ts';
 import type { TestApp } from '../support/app.ts';
 import { Client } from '../support/fold.ts';
@@ -37,7 +38,7 @@ let app: TestApp;
 beforeAll(async () => {
   app = await startApp({
     speakers: { model, fallback: null },
-    slots: { size: AT_ONCE, maxWaiting: AT_ONCE },
+    slots: new LocalSlots({ size: AT_ONCE, maxWaiting: AT_ONCE }),
   });
 });
 afterAll(() => app[Symbol.asyncDispose]());

@@ -7,17 +7,24 @@ import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import type { Store } from '../../src/store/store.ts';
 import { answerTo, verifyDirectory } from '../../src/ops/audit-verify.ts';
+import { openRedis } from '../../src/store/redis-open.ts';
+import { RedisStore } from '../../src/store/redis.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { admit, fact, wholeAudit } from '../conformance/store-bench.ts';
+import { startRedis } from '../support/redis-server.ts';
 import { copyFiles, newFolder } from '../support/store-folder.ts';
 
 const SCRIPT = fileURLToPath(new URL('../../src/ops/audit-verify.ts', import.meta.url));
 const FILE = 'stillpoint.db';
 
 /** The script as it is run. */
-function run(directory: string, ...args: string[]): Promise<{ code: number; out: string; err: string }> {
+function run(
+  directory: string,
+  args: string[] = [],
+  more: Record<string, string> = {},
+): Promise<{ code: number; out: string; err: string }> {
   const { promise, resolve } = Promise.withResolvers<{ code: number; out: string; err: string }>();
-  const env = { ...process.env, DATA_DIR: directory };
+  const env = { ...process.env, DATA_DIR: directory, ...more };
   const child = execFile(process.execPath, [SCRIPT, ...args], { env }, (_, out, err) => {
     resolve({ code: child.exitCode ?? -1, out, err });
   });
@@ -55,7 +62,7 @@ describe('the script', () => {
 
     const first = await run(folder.path);
     await store.attest([fact('three')]);
-    const second = await run(folder.path, '--head', await headOf(store));
+    const second = await run(folder.path, ['--head', await headOf(store)]);
 
     expect(first).toMatchObject({ code: 0, err: '' });
     expect(first.out).toMatch(/^2 records, the chain holds, head [0-9a-f]{64}\n$/);
@@ -166,19 +173,77 @@ describe('a verdict', () => {
   });
 });
 
+describe('an audit in Redis', () => {
+  /** A Redis with an audit of that many records, and the environment of a server on it. */
+  async function fillRedis(count: number) {
+    const redis = await startRedis();
+    const env = { REDIS_URL: redis.url, REDIS_PREFIX: 'mine', DATA_DIR: 'nowhere' };
+    const log = { info: () => {}, warn: () => {} };
+    const link = await openRedis({ urls: [redis.url], prefix: 'mine', log });
+    await using store = new RedisStore(link, log);
+    await write(store, count);
+    return {
+      redis,
+      env,
+      head: await headOf(store),
+      [Symbol.asyncDispose]: () => redis[Symbol.asyncDispose](),
+    };
+  }
+
+  it('is checked by the script, with the head that was noted', async () => {
+    await using filled = await fillRedis(2500);
+    const { env, head } = filled;
+
+    const { code, out, err } = await run('nowhere', ['--head', head], env);
+
+    expect({ code, out, err }).toEqual({
+      code: 0,
+      out: `2500 records, the chain holds, head ${head}\n`,
+      err: '',
+    });
+  });
+
+  it('is bad where a record is missing or the end is cut off', async () => {
+    await using filled = await fillRedis(1200);
+    const { redis, env, head } = filled;
+    await redis.command('XDEL', 'mine:{audit}:c', '0-1200');
+    const cut = [await answerTo([], env), await answerTo(['--head', head], env)];
+
+    await redis.command('XDEL', 'mine:{audit}:c', '0-1100');
+
+    expect(cut).toMatchObject([{ isWell: true }, { isWell: false }]);
+    expect(cut[1]?.text).toMatch(/^1199 records fit together, but the head noted earlier is not among them/);
+    expect(await answerTo([], env)).toEqual({
+      isWell: false,
+      text: 'Record 1100 is missing: the chain does not hold.',
+    });
+  });
+
+  it('is none under another prefix', async () => {
+    await using filled = await fillRedis(1);
+
+    expect(await answerTo([], { ...filled.env, REDIS_PREFIX: 'another' })).toMatchObject({
+      isWell: true,
+      text: expect.stringMatching(/^0 records/),
+    });
+  });
+});
+
 describe('a command line', () => {
-  it('is answered with the help, which tells how an end can be cut off unseen', () => {
-    const { isWell, text } = answerTo(['--help'], 'nowhere');
+  const nowhere = { DATA_DIR: 'nowhere' };
+
+  it('is answered with the help, which tells how an end can be cut off unseen', async () => {
+    const { isWell, text } = await answerTo(['--help'], nowhere);
 
     expect(isWell).toBe(true);
     expect(text).toMatch(/^Usage: npm run audit:verify/);
     expect(text).toMatch(/cut off/);
   });
 
-  it('is refused with a word that means nothing, or a head that is none', () => {
-    expect(answerTo(['--what'], 'nowhere')).toMatchObject({ isWell: false });
-    expect(answerTo(['--head'], 'nowhere')).toMatchObject({ isWell: false });
-    expect(answerTo(['--head', 'abc'], 'nowhere')).toEqual({
+  it('is refused with a word that means nothing, or a head that is none', async () => {
+    expect(await answerTo(['--what'], nowhere)).toMatchObject({ isWell: false });
+    expect(await answerTo(['--head'], nowhere)).toMatchObject({ isWell: false });
+    expect(await answerTo(['--head', 'abc'], nowhere)).toEqual({
       isWell: false,
       text: '--head takes the 64 hex digits of a head.',
     });
@@ -188,6 +253,7 @@ describe('a command line', () => {
     await using folder = await newFolder();
     const head = await fill(folder.path, 2);
 
-    expect(answerTo(['--head', head.toUpperCase()], folder.path)).toMatchObject({ isWell: true });
+    const args = ['--head', head.toUpperCase()];
+    expect(await answerTo(args, { DATA_DIR: folder.path })).toMatchObject({ isWell: true });
   });
 });

@@ -2,7 +2,7 @@ import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promis
 import { describe, expect, test } from 'vitest';
 import { Admissions } from '../../src/chat/admit.ts';
 import { asTheyCome } from '../../src/chat/speech.ts';
-import { Slots } from '../../src/chat/slots.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { Turns } from '../../src/chat/turns.ts';
 import { toLogEntry } from '../../src/chat/wire.ts';
 import { createGuide } from '../../src/model/guide.ts';
@@ -229,7 +229,7 @@ const caller = {
 /** Two owners of turns on one store, and a door to the first. */
 async function twoOwners() {
   const store = await openSqlite({ directory: ':memory:' });
-  const slots = new Slots({ size: 2, maxWaiting: 10 });
+  const slots = new LocalSlots({ size: 2, maxWaiting: 10 });
   const speakers = { model: createGuide({ wordMs: 0 }), fallback: null };
   const leaseMs = 60_000;
   const ask = async () => ({ messages: [], shape: asTheyCome });

@@ -3,6 +3,7 @@ import { createApp } from '../../src/app.ts';
 import type { AppParts } from '../../src/app.ts';
 import { createGuide } from '../../src/model/guide.ts';
 import { noRetrieval } from '../../src/retrieval/retrieval.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 
 export interface TestApp extends AsyncDisposable {
@@ -25,7 +26,8 @@ export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> 
     webhook: null,
     ackMs: { immediate: 120_000, urgent: 900_000 },
     operatorKey: null,
-    slots: { size: 2, maxWaiting: 100 },
+    adapter: undefined,
+    slots: new LocalSlots({ size: 2, maxWaiting: 100 }),
     leaseMs: 8_000,
     compactAfterMs: 3_600_000,
     allowedOrigins: [],
@@ -42,6 +44,7 @@ export async function startApp(parts: Partial<AppParts> = {}): Promise<TestApp> 
     drain: (ms) => app.drain(ms),
     [Symbol.asyncDispose]: async () => {
       await app[Symbol.asyncDispose]();
+      await all.slots[Symbol.asyncDispose]();
       await all.store[Symbol.asyncDispose]();
     },
   };

@@ -1,26 +1,33 @@
 import { createOllama } from '../../src/model/ollama.ts';
 import type { OllamaOptions } from '../../src/model/ollama.ts';
+import { createOllamaHosts } from '../../src/model/ollama-hosts.ts';
+import type { OllamaHostsOptions } from '../../src/model/ollama-hosts.ts';
 import type { Model, ModelEvent, ModelState } from '../../src/model/model.ts';
 import { until } from './wait.ts';
 
+const generous = {
+  model: 'llama3.1',
+  keepAlive: '5m',
+  numCtx: 4096,
+  numPredict: 512,
+  temperature: 0.7,
+  pull: false,
+  checkMs: 60_000,
+  connectMs: 5000,
+  loadMs: 60_000,
+  firstTokenMs: 60_000,
+  stallMs: 60_000,
+  totalMs: 60_000,
+};
+
 /** An adapter with generous limits, which looks at the server once; a test narrows what it is about. */
 export function openOllama(baseUrl: string, options: Partial<OllamaOptions> = {}): Model {
-  return createOllama({
-    baseUrl,
-    model: 'llama3.1',
-    keepAlive: '5m',
-    numCtx: 4096,
-    numPredict: 512,
-    temperature: 0.7,
-    pull: false,
-    checkMs: 60_000,
-    connectMs: 5000,
-    loadMs: 60_000,
-    firstTokenMs: 60_000,
-    stallMs: 60_000,
-    totalMs: 60_000,
-    ...options,
-  });
+  return createOllama({ ...generous, baseUrl, ...options });
+}
+
+/** The same for several servers. */
+export function openOllamas(baseUrls: readonly string[], options: Partial<OllamaHostsOptions> = {}): Model {
+  return createOllamaHosts({ ...generous, ...options, baseUrls });
 }
 
 /** Resolves with the first state, now or later, that `wanted` accepts. */

@@ -1,6 +1,6 @@
 // A model that plays what a test wrote down: words, faults where they are to happen, and pauses that the test ends.
 import type { Source } from '../../src/contract/types.ts';
-import { ModelError } from '../../src/model/model.ts';
+import { isUsable, ModelError } from '../../src/model/model.ts';
 import type {
   Model,
   ModelEvent,
@@ -31,6 +31,8 @@ export interface Script {
   /** `yes` unless told. */
   prefill?: Prefill;
   state?: ModelState;
+  /** Where it may be asked while it is ready or loading; one place without a name unless told. */
+  hosts?: readonly string[];
   source?: Source;
   /** Whether it is counted against the slots: true unless told. */
   needsSlot?: boolean;
@@ -55,6 +57,7 @@ export class ScriptedModel implements Model {
   readonly #changes = createChanges();
   readonly #listeners = new Set<(state: ModelState) => void>();
   #state: ModelState;
+  #hosts: readonly string[];
   #gate = Promise.withResolvers<void>();
   /** Requests that are being answered, and those of them that are in a pause. */
   busy = 0;
@@ -69,6 +72,7 @@ export class ScriptedModel implements Model {
     this.#choice = script.choice ?? 'none of these';
     this.#prefill = script.prefill ?? 'yes';
     this.#state = script.state ?? { phase: 'ready' };
+    this.#hosts = script.hosts ?? [''];
   }
 
   state(): ModelState {
@@ -82,6 +86,15 @@ export class ScriptedModel implements Model {
 
   connected(): boolean {
     return this.#state.phase !== 'unavailable';
+  }
+
+  hosts(): readonly string[] {
+    return isUsable(this.#state) ? this.#hosts : [];
+  }
+
+  /** Where it may be asked from now on, best first. */
+  movesTo(hosts: readonly string[]): void {
+    this.#hosts = hosts;
   }
 
   watch(listener: (state: ModelState) => void): Disposable {

@@ -109,7 +109,11 @@ export async function failureOf(promise: Promise<unknown>, ms?: number): Promise
 export function feeds(session: ChatSession, client: Client): Disposable {
   const stack = new DisposableStack();
   const names = [...loggedPushes, ...otherPushes].filter(
-    (name) => name !== 'model:status' && name !== 'auth:expiring' && name !== 'server:draining',
+    (name) =>
+      name !== 'model:status' &&
+      name !== 'server:notice' &&
+      name !== 'auth:expiring' &&
+      name !== 'server:draining',
   );
   for (const name of names) {
     const take = (payload: unknown) => {

@@ -50,6 +50,7 @@ export class Pipe {
   /** How many of the queued bytes were enough once, and so may go. */
   #free = 0;
   #isEnded = false;
+  #isMuted = false;
   /** Bytes were lost here, so nothing may pass any more. */
   #isBroken = false;
 
@@ -75,6 +76,15 @@ export class Pipe {
     this.#changes.notify();
   }
 
+  /** Takes and does not hand on, whatever the rules say. */
+  mute(): void {
+    this.#isMuted = true;
+  }
+
+  get isSwallowed(): boolean {
+    return this.#isMuted || this.#rules.isSwallowed;
+  }
+
   /** Lets nothing through from now on. */
   break(): void {
     this.#isBroken = true;
@@ -89,7 +99,7 @@ export class Pipe {
   }
 
   #take(chunk: Buffer): void {
-    if (this.#rules.isSwallowed) this.#isBroken = true;
+    if (this.isSwallowed) this.#isBroken = true;
     if (this.#isBroken) return this.#events.onLost(chunk);
     this.#queue.push({ chunk, at: performance.now() });
     this.#queued += chunk.length;
@@ -104,7 +114,7 @@ export class Pipe {
       const first = this.#queue[0];
       if (!first) {
         // A lost FIN is part of a half-open connection.
-        if (!this.#rules.isSwallowed) this.#to.end();
+        if (!this.isSwallowed) this.#to.end();
         return;
       }
       const waitMs = first.at + this.#rules.delayMs - performance.now();

@@ -35,6 +35,8 @@ export interface TcpProxy extends AsyncDisposable {
    */
   swallow(direction?: Direction): void;
   heal(): void;
+  /** The same for one connection only, by its number as `onBytes` tells it; nothing heals it. */
+  mute(connection: number, direction?: Direction): void;
   /** Reads and hands on nothing in that direction (default both), so that the sender feels it. */
   pause(direction?: Direction): void;
   resume(direction?: Direction): void;
@@ -69,13 +71,17 @@ export async function startTcpProxy(options: ProxyOptions): Promise<TcpProxy> {
   return proxy;
 }
 
+const directions: readonly Direction[] = ['up', 'down'];
+
 /** The two sockets of one connection. */
 class Link {
+  readonly number: number;
   readonly client: Socket;
   readonly target: Socket;
-  readonly pipes: readonly Pipe[];
+  readonly pipes: Readonly<Record<Direction, Pipe>>;
 
-  constructor(client: Socket, target: Socket, pipes: readonly Pipe[]) {
+  constructor(number: number, client: Socket, target: Socket, pipes: Record<Direction, Pipe>) {
+    this.number = number;
     this.client = client;
     this.target = target;
     this.pipes = pipes;
@@ -86,7 +92,7 @@ class Link {
   }
 
   end(how: 'fin' | 'reset' | 'destroy'): void {
-    for (const pipe of this.pipes) pipe.break();
+    for (const pipe of Object.values(this.pipes)) pipe.break();
     for (const socket of [this.client, this.target]) {
       if (how === 'fin') socket.end();
       else if (how === 'reset') socket.resetAndDestroy();
@@ -149,6 +155,12 @@ class Proxy implements TcpProxy {
     this.#rule(undefined, (rules) => (rules.isSwallowed = false));
   }
 
+  mute(connection: number, direction?: Direction): void {
+    const link = [...this.#links].find(({ number }) => number === connection);
+    if (!link) throw new Error(`There is no connection ${connection}`);
+    for (const one of direction ? [direction] : directions) link.pipes[one].mute();
+  }
+
   pause(direction?: Direction): void {
     this.#rule(direction, (rules) => (rules.isPaused = true));
   }
@@ -209,8 +221,8 @@ class Proxy implements TcpProxy {
   }
 
   #rule(direction: Direction | undefined, change: (rules: Rules) => void): void {
-    for (const one of direction ? [direction] : (['up', 'down'] as const)) change(this.#rules[one]);
-    for (const { pipes } of this.#links) for (const pipe of pipes) pipe.wake();
+    for (const one of direction ? [direction] : directions) change(this.#rules[one]);
+    for (const { pipes } of this.#links) for (const pipe of Object.values(pipes)) pipe.wake();
   }
 
   #link(client: Socket): void {
@@ -225,23 +237,23 @@ class Proxy implements TcpProxy {
       },
       onCut: (how: 'fin' | 'reset') => link.end(how),
     });
-    const link: Link = new Link(client, target, [
-      new Pipe(client, target, this.#rules.up, events('up')),
-      new Pipe(target, client, this.#rules.down, events('down')),
-    ]);
+    const link: Link = new Link(number, client, target, {
+      up: new Pipe(client, target, this.#rules.up, events('up')),
+      down: new Pipe(target, client, this.#rules.down, events('down')),
+    });
     this.#links.add(link);
-    this.#join(link, client, target, this.#rules.up);
-    this.#join(link, target, client, this.#rules.down);
+    this.#join(link, client, target, link.pipes.up);
+    this.#join(link, target, client, link.pipes.down);
     if (this.#idleMs !== null) client.setTimeout(this.#idleMs, () => link.end('fin'));
     this.#changes.notify();
   }
 
   /** An aborted end passes on to the other one, unless that direction is swallowed. */
-  #join(link: Link, from: Socket, to: Socket, rules: Rules): void {
+  #join(link: Link, from: Socket, to: Socket, pipe: Pipe): void {
     let isFaulty = false;
     from.on('error', () => (isFaulty = true));
     from.on('close', () => {
-      if (isFaulty && !rules.isSwallowed && !to.destroyed) to.resetAndDestroy();
+      if (isFaulty && !pipe.isSwallowed && !to.destroyed) to.resetAndDestroy();
       if (!link.isOpen) this.#links.delete(link);
       this.#changes.notify();
     });

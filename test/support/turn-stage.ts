@@ -1,11 +1,11 @@
 // One turn on a store in memory, with speakers a test wrote: admitted as the application does it, then run by itself.
-import { Slots } from '../../src/chat/slots.ts';
-import type { Ticket } from '../../src/chat/slots.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { asTheyCome } from '../../src/chat/speech.ts';
 import { Turn } from '../../src/chat/turn.ts';
 import type { TurnParts } from '../../src/chat/turn.ts';
 import type { Source } from '../../src/contract/types.ts';
 import type { Model } from '../../src/model/model.ts';
+import type { Slots, Ticket } from '../../src/store/slots.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type {
   LogRecord,
@@ -79,7 +79,7 @@ export class TurnStage implements AsyncDisposable {
   constructor(options: StageOptions, store: Store, session: SessionRecord, view: TurnView) {
     this.store = store;
     this.session = session;
-    this.slots = options.slots ?? new Slots({ size: 1, maxWaiting: 10 });
+    this.slots = options.slots ?? new LocalSlots({ size: 1, maxWaiting: 10 });
     this.#view = view;
     const write = (level: string) => (fields: object, message: string) =>
       void this.logged.push({ level, fields, message });

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { openWebhook } from '../../src/ops/webhook.ts';
 import type { AuditRecord } from '../../src/store/escalation.ts';
+import { LocalSlots } from '../../src/store/local-slots.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import { startApp } from './app.ts';
 import type { TestApp } from './app.ts';
@@ -95,7 +96,7 @@ export class WireRun implements AsyncDisposable {
         store: await openSqlite({ directory }),
         speakers: { model, fallback: null },
         webhook: stack.use(openWebhook(target, Date.now)),
-        slots: { size: sessions, maxWaiting: 100 },
+        slots: new LocalSlots({ size: sessions, maxWaiting: 100 }),
         rawReplies,
         log: { debug: keep, info: keep, warn: keep, error: keep },
       }),

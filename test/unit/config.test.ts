@@ -23,7 +23,7 @@ describe('defaults', () => {
       PORT: 8090,
       DATA_DIR: './data',
       MODEL: 'auto',
-      OLLAMA_BASE_URL: 'http://127.0.0.1:11434',
+      OLLAMA_BASE_URL: ['http://127.0.0.1:11434'],
       OLLAMA_MODEL: 'llama3.1',
       OLLAMA_PULL: false,
       OLLAMA_SLOTS: 2,
@@ -55,7 +55,12 @@ describe('a good value', () => {
     ['OLLAMA_TEMPERATURE', '0', 0],
     ['OLLAMA_TEMPERATURE', '0.125', 0.125],
     ['OLLAMA_MODEL', ' llama3.1:70b ', 'llama3.1:70b'],
-    ['OLLAMA_BASE_URL', 'https://ann:s%20ecret@ollama.example:8443/base', undefined],
+    [
+      'OLLAMA_BASE_URL',
+      'https://ann:s%20ecret@ollama.example:8443/base',
+      ['https://ann:s%20ecret@ollama.example:8443/base'],
+    ],
+    ['OLLAMA_BASE_URL', ' http://a:1, http://b%2Cc:2,', ['http://a:1', 'http://b%2Cc:2']],
     ['OLLAMA_KEEP_ALIVE', '-1', '-1'],
     ['OLLAMA_KEEP_ALIVE', ' 1h30m ', '1h30m'],
     ['MODEL', 'guide', 'guide'],
@@ -88,6 +93,8 @@ const bad: Record<string, readonly string[]> = {
   ],
   DATA_DIR: [' '],
   DURABILITY: ['FULL', 'off'],
+  REDIS_URL: ['127.0.0.1:6379', 'http://redis:6379', 'redis://', 'redis://a:6379,b:6379', 'redis://a b'],
+  REDIS_PREFIX: ['a:b', '{a}', 'a b', 'x'.repeat(65)],
   MODEL: ['openai', 'Auto'],
   OLLAMA_BASE_URL: [
     'ollama:11434',
@@ -97,6 +104,10 @@ const bad: Record<string, readonly string[]> = {
     'http://',
     'http://ann:100%zz@ollama',
     'nonsense',
+    ' , ',
+    'http://a:1,nonsense',
+    'http://a:1,b:2',
+    'http://a:1 http://b:2',
   ],
   OLLAMA_MODEL: [' '],
   OLLAMA_PULL: ['yes'],
@@ -141,7 +152,7 @@ describe('a bad value', () => {
     expect(lines[0]).toMatch(new RegExp(`^${name} must be \\S.*\\.$`));
   });
 
-  const secrets = ['OLLAMA_BASE_URL', 'ESCALATION_URL', 'ESCALATION_SECRET', 'OPERATOR_KEY'];
+  const secrets = ['REDIS_URL', 'OLLAMA_BASE_URL', 'ESCALATION_URL', 'ESCALATION_SECRET', 'OPERATOR_KEY'];
 
   it.each(rows.filter(([name]) => !secrets.includes(name)))('of %s is named: %j', (name, value) => {
     expect(linesFor({ [name]: value })[0]).toContain(`it is ${JSON.stringify(value)}.`);
@@ -152,9 +163,9 @@ describe('a bad value', () => {
   });
 
   it('of an address that may hold a password is not repeated', () => {
-    const [line] = linesFor({ OLLAMA_BASE_URL: 'htp://ann:secret@ollama:11434' });
+    const [line] = linesFor({ OLLAMA_BASE_URL: 'http://a:1,htp://ann:secret@ollama:11434' });
 
-    expect(line).toBe('OLLAMA_BASE_URL must be an http or https address, in full.');
+    expect(line).toBe('OLLAMA_BASE_URL must be http or https addresses, in full, with commas between.');
   });
 
   it('stays on one line whatever is in it', () => {

@@ -19,6 +19,7 @@ function importsOf(file: string): string[] {
 const seams = [
   'src/store/store.ts',
   'src/store/escalation.ts',
+  'src/store/slots.ts',
   'src/model/model.ts',
   'src/retrieval/retrieval.ts',
   'src/retrieval/embed.ts',
@@ -30,14 +31,17 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ['src/contract/', /^src\/contract\//],
   ['src/therapy/', /^src\/(contract|therapy)\//],
   ['src/safety/', /^src\/(contract|safety)\//],
-  ['src/store/', /^src\/(contract|store)\/|^src\/errors\.ts/],
+  ['src/store/', /^src\/(contract|store)\/|^src\/(errors|log|redis)\.ts/],
   ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts|^src\/retrieval\/(embed|lane)\.ts/],
   ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
   [
     'src/chat/',
     new RegExp(`^src/(contract|chat|therapy|safety)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`),
   ],
-  ['src/transport/', new RegExp(`^src/(contract|chat|transport)/|^src/errors\\.ts|^(${seams.join('|')})$`)],
+  [
+    'src/transport/',
+    new RegExp(`^src/(contract|chat|transport)/|^src/(errors|redis)\\.ts|^(${seams.join('|')})$`),
+  ],
   [
     'src/app.ts',
     new RegExp(
@@ -46,10 +50,12 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ],
   ['src/ops/rag.ts', /^src\/(ops|contract|retrieval)\/|^src\/config\.ts/],
   ['src/ops/open-retrieval.ts', /^src\/(model|retrieval)\/|^src\/config\.ts/],
+  ['src/ops/open-store.ts', /^src\/store\/|^src\/model\/host-name\.ts|^src\/(config|log)\.ts/],
   ['src/ops/audit-verify.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
   ['src/ops/', new RegExp(`^src/(contract|ops)/|^src/log\\.ts|^(${seams.join('|')})$`)],
   ['src/errors.ts', /^src\/contract\//],
   ['src/log.ts', /^$/],
+  ['src/redis.ts', /^$/],
   ['src/config.ts', /^$/],
   ['src/main.ts', /./],
 ];

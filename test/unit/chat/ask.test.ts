@@ -1,7 +1,8 @@
 // What a model is asked: when examples are looked for, for what, and how long.
 import { describe, expect, test } from 'vitest';
 import { askModel } from '../../../src/chat/ask.ts';
-import { Slots } from '../../../src/chat/slots.ts';
+import { LocalSlots } from '../../../src/store/local-slots.ts';
+import { turnOf } from '../../support/slot-request.ts';
 import { asTheyCome } from '../../../src/chat/speech.ts';
 import { createGuide } from '../../../src/model/guide.ts';
 import type { Model } from '../../../src/model/model.ts';
@@ -99,8 +100,8 @@ describe('examples', () => {
   });
 
   test('are looked for while the slot is waited for', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 10 });
-    const other = slots.reserve('other');
+    const slots = new LocalSlots({ size: 1, maxWaiting: 10 });
+    const other = await slots.reserve(turnOf('other'));
     const { promise: begun, resolve } = Promise.withResolvers<void>();
     await using stage = await openStage({
       model: new ScriptedModel({ runs: [['Yes.']] }),

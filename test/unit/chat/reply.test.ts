@@ -1,9 +1,9 @@
 // The words of a turn on their way into the log.
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { Fenced, insist, Reply } from '../../../src/chat/reply.ts';
 import { AppError } from '../../../src/errors.ts';
 import { openSqlite } from '../../../src/store/sqlite.ts';
-import type { Lease, LogRecord } from '../../../src/store/store.ts';
+import type { Lease, LogRecord, Store } from '../../../src/store/store.ts';
 import { admit, LEASE_MS, wholeLog } from '../../conformance/store-bench.ts';
 import { countStore } from '../../support/count-store.ts';
 import type { CountedStore } from '../../support/count-store.ts';
@@ -49,6 +49,34 @@ describe('words', () => {
 
     expect(await said()).toEqual(['0:take ', '5:your own time']);
     expect(counted.calls('append')).toBe(2);
+  });
+
+  test('gather for a moment behind those that were sent, where an append is dear', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'], fakeNodeBuiltins: true });
+    using _real = { [Symbol.dispose]: () => void vi.useRealTimers() };
+    const sent: string[] = [];
+    const append: Store['append'] = async (_lease, entries) => {
+      sent.push(entries.map(({ data }) => data.text).join('|'));
+      return 'appended';
+    };
+    const own: Partial<Store> = { gatherMs: 25, append };
+    const dear = new Proxy(counted.store, {
+      get: (real, key) => Reflect.get(own, key) ?? Reflect.get(real, key),
+    });
+    const slow = new Reply(dear, lease, LEASE_MS, '', never);
+    slow.push('take ');
+    slow.push('your ');
+    slow.push('own ');
+    await vi.advanceTimersByTimeAsync(24);
+    const meanwhile = [...sent];
+    await vi.advanceTimersByTimeAsync(1);
+    const later = [...sent];
+    slow.push('time');
+    await slow.stored();
+
+    expect(meanwhile).toEqual(['take ']);
+    expect(later).toEqual(['take ', 'your own ']);
+    expect(sent).toEqual(['take ', 'your own ', 'time']);
   });
 
   test('are all in the text before they are stored', () => {

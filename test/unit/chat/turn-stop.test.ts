@@ -1,6 +1,7 @@
 // How a turn stops before its end: aborted wherever it is, taken by another owner, or left by its store.
 import { describe, expect, test } from 'vitest';
-import { Slots } from '../../../src/chat/slots.ts';
+import { LocalSlots } from '../../../src/store/local-slots.ts';
+import { turnOf } from '../../support/slot-request.ts';
 import { AppError } from '../../../src/errors.ts';
 import { once, refused } from '../../support/faulty-store.ts';
 import { fakeClock, hurry } from '../../support/hurry.ts';
@@ -35,10 +36,10 @@ describe('[P-7] an abort', () => {
   test.for(places)(
     '$where closes the request, writes no end, and gives the slot back',
     async ({ script, isThere }) => {
-      const slots = new Slots({ size: 1, maxWaiting: 0 });
+      const slots = new LocalSlots({ size: 1, maxWaiting: 0 });
       const model = new ScriptedModel(script);
       await using stage = await openStage({ model, slots });
-      const turn = stage.begin(slots.reserve('s'));
+      const turn = stage.begin(await slots.reserve(turnOf('s')));
       await model.until(isThere, 'the place to stop at');
 
       turn.abort();
@@ -48,31 +49,31 @@ describe('[P-7] an abort', () => {
       expect(model.asked).toHaveLength(1);
       expect(['turn:started', 'therapist:token']).toContain((await stage.events()).at(-1));
       expect((await stage.outcome()).text).not.toContain('late');
-      expect(slots.reserve('another').position).toBeNull();
+      expect((await slots.reserve(turnOf('another'))).position).toBeNull();
     },
   );
 
   test('in the queue gives the place back, and the model never hears of it', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 1 });
-    slots.reserve('a');
+    const slots = new LocalSlots({ size: 1, maxWaiting: 1 });
+    await slots.reserve(turnOf('a'));
     const model = new ScriptedModel({ always: ['late'] });
     await using stage = await openStage({ model, slots });
-    const turn = stage.begin(slots.reserve('s'));
+    const turn = stage.begin(await slots.reserve(turnOf('s')));
     await stage.shows({ phase: 'queued', position: 1 });
 
     turn.abort();
     await deadline(turn.ended, 'the end of the turn');
 
     expect(model.asked).toEqual([]);
-    expect(slots.reserve('another').position).toBe(1);
+    expect((await slots.reserve(turnOf('another'))).position).toBe(1);
   });
 
   test('before anything was done does nothing', async () => {
     const model = new ScriptedModel({ always: ['late'] });
-    const slots = new Slots({ size: 1, maxWaiting: 1 });
-    slots.reserve('a');
+    const slots = new LocalSlots({ size: 1, maxWaiting: 1 });
+    await slots.reserve(turnOf('a'));
     await using stage = await openStage({ model, slots });
-    const turn = stage.begin(slots.reserve('s'));
+    const turn = stage.begin(await slots.reserve(turnOf('s')));
 
     turn.abort();
     await deadline(turn.ended, 'the end of the turn');

@@ -1,6 +1,7 @@
 // The life of one turn: queued → running → done | failed, or stopped, whatever the model and the store do.
 import { describe, expect, test } from 'vitest';
-import { Slots } from '../../../src/chat/slots.ts';
+import { LocalSlots } from '../../../src/store/local-slots.ts';
+import { turnOf } from '../../support/slot-request.ts';
 import { AppError } from '../../../src/errors.ts';
 import type { SafetyNotice } from '../../../src/contract/types.ts';
 import { createGuide } from '../../../src/model/guide.ts';
@@ -56,7 +57,7 @@ describe('a reply', () => {
     await stage.begin().ended;
 
     expect(model.asked).toEqual([
-      { messages: [{ role: 'user', content: 'hello' }], prefix: '', line: 'What brings you here?' },
+      { host: '', messages: [{ role: 'user', content: 'hello' }], prefix: '', line: 'What brings you here?' },
     ]);
   });
 
@@ -102,14 +103,14 @@ describe('a reply', () => {
   });
 
   test('of the guide needs no slot, and the place that was taken for it is given back', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 1 });
+    const slots = new LocalSlots({ size: 1, maxWaiting: 1 });
     const model = new ScriptedModel({ state: { phase: 'unavailable', reason: 'away' } });
     const fallback = new ScriptedModel({ source: 'guide', runs: [['Hello ', HOLD, 'you.']] });
     await using stage = await openStage({ model, fallback, slots });
-    const turn = stage.begin(slots.reserve('s'));
+    const turn = stage.begin(await slots.reserve(turnOf('s')));
     await fallback.until(({ held }) => held === 1, 'the guide to speak');
 
-    expect(slots.reserve('another').position).toBeNull();
+    expect((await slots.reserve(turnOf('another'))).position).toBeNull();
     fallback.release();
     await turn.ended;
     expect(await stage.outcome()).toMatchObject({ state: 'done', text: 'Hello you.', source: 'guide' });
@@ -120,8 +121,8 @@ describe('a fixed reply to a risk', () => {
   const said = (text: string) => ({ source: 'ollama' as const, text });
 
   test('[P-12] needs neither the model nor a slot', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 0 });
-    slots.reserve('busy');
+    const slots = new LocalSlots({ size: 1, maxWaiting: 0 });
+    await slots.reserve(turnOf('busy'));
     const model = new ScriptedModel();
     await using stage = await openStage({ model, slots, plan: { safety: help } });
 
@@ -203,11 +204,11 @@ describe('the end of a turn', () => {
 
 describe('a turn that waits', () => {
   test('tells its place in the queue, and that it moved up', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 10 });
-    const [running, first] = [slots.reserve('a'), slots.reserve('b')];
+    const slots = new LocalSlots({ size: 1, maxWaiting: 10 });
+    const [running, first] = [await slots.reserve(turnOf('a')), await slots.reserve(turnOf('b'))];
     const model = new ScriptedModel({ runs: [['Yes.']] });
     await using stage = await openStage({ model, slots });
-    const turn = stage.begin(slots.reserve('s'));
+    const turn = stage.begin(await slots.reserve(turnOf('s')));
 
     await stage.shows({ phase: 'queued', position: 2 });
     first.release();
@@ -219,8 +220,8 @@ describe('a turn that waits', () => {
   });
 
   test('after a takeover takes a place even in a full queue: it was admitted long ago', async () => {
-    const slots = new Slots({ size: 1, maxWaiting: 0 });
-    const running = slots.reserve('a');
+    const slots = new LocalSlots({ size: 1, maxWaiting: 0 });
+    const running = await slots.reserve(turnOf('a'));
     const model = new ScriptedModel({ runs: [['there.']] });
     await using stage = await openStage({ model, slots, earlier: { source: 'ollama', text: 'Go ' } });
     const turn = stage.begin(null);
@@ -251,11 +252,11 @@ describe('a turn that waits', () => {
 
   test('gives its slot back when it has ended, however it ended', async () => {
     for (const run of [['Yes.'], [new Error('a bug')]]) {
-      const slots = new Slots({ size: 1, maxWaiting: 0 });
+      const slots = new LocalSlots({ size: 1, maxWaiting: 0 });
       await using stage = await openStage({ model: new ScriptedModel({ runs: [run] }), slots });
-      await stage.begin(slots.reserve('s')).ended;
+      await stage.begin(await slots.reserve(turnOf('s'))).ended;
 
-      expect(slots.reserve('another').position).toBeNull();
+      expect((await slots.reserve(turnOf('another'))).position).toBeNull();
     }
   });
 });

@@ -5,7 +5,7 @@ import { createGuide } from '../../../src/model/guide.ts';
 
 async function wordsOf(line: string, prefix = '', wordMs = 0): Promise<string[]> {
   const events = createGuide({ wordMs }).generate(
-    { messages: [], prefix, line },
+    { messages: [], prefix, line, host: '' },
     new AbortController().signal,
   );
   return (await Array.fromAsync(events)).flatMap((event) => (event.kind === 'text' ? [event.text] : []));
@@ -60,7 +60,7 @@ it('leaves no listener on the signal', async () => {
   const { signal } = new AbortController();
 
   await Array.fromAsync(
-    createGuide({ wordMs: 1 }).generate({ messages: [], prefix: '', line: 'a b c' }, signal),
+    createGuide({ wordMs: 1 }).generate({ messages: [], prefix: '', line: 'a b c', host: '' }, signal),
   );
 
   expect(getEventListeners(signal, 'abort')).toEqual([]);

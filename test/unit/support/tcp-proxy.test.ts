@@ -184,6 +184,23 @@ describe('a proxy', () => {
     expect(hurt.client.text).toBe('');
   });
 
+  test('mutes one direction of one connection, for good', async () => {
+    await using net = await open();
+    const muted = await net.pair();
+    const other = await net.pair();
+    net.proxy.mute(0, 'down');
+    net.proxy.heal();
+    muted.server.socket.end('lost');
+    muted.client.socket.write('up is free');
+    other.server.socket.write('kept');
+    await has(muted.server, 'up is free');
+    await has(other.client, 'kept');
+    await net.proxy.until(() => net.proxy.lost.down === 4, 'four lost bytes');
+
+    expect([muted.client.text, muted.client.over]).toEqual(['', undefined]);
+    expect(() => net.proxy.mute(2)).toThrow('no connection 2');
+  });
+
   test('pauses a direction so that the sender feels it, and loses nothing', async () => {
     await using net = await open();
     const { client, server } = await net.pair();

@@ -1,0 +1,50 @@
+import { hostname } from 'node:os';
+import { resolve } from 'node:path';
+import type { Config } from '../config.ts';
+import type { Log } from '../log.ts';
+import { hostName } from '../model/host-name.ts';
+import { LocalSlots } from '../store/local-slots.ts';
+import { openRedis } from '../store/redis-open.ts';
+import { RedisSlots } from '../store/redis-slots.ts';
+import { RedisStore } from '../store/redis.ts';
+import type { Slots } from '../store/slots.ts';
+import { openSqlite } from '../store/sqlite.ts';
+import type { Store } from '../store/store.ts';
+
+/** What is kept, and who waits for the model: on this machine alone, or on Redis with other nodes. */
+export interface Kept {
+  store: Store;
+  slots: Slots;
+}
+
+/** As the settings want it. Rejects with an Error of one line, fit for the person who starts the server. */
+export async function openStore(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+  return config.REDIS_URL.length === 0
+    ? openEmbedded(config, log, resources)
+    : openShared(config, log, resources);
+}
+
+async function openEmbedded(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+  const store = await openSqlite({
+    directory: resolve(config.DATA_DIR),
+    durability: config.DURABILITY,
+    onFault: (error) => log.error({ err: error }, 'a wake-up failed'),
+  });
+  resources.use(store);
+  const { OLLAMA_SLOTS: size, OLLAMA_QUEUE: maxWaiting } = config;
+  return { store, slots: resources.use(new LocalSlots({ size, maxWaiting })) };
+}
+
+async function openShared(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+  const link = resources.use(await openRedis({ urls: config.REDIS_URL, prefix: config.REDIS_PREFIX, log }));
+  const store = resources.use(new RedisStore(link, log));
+  const slots = new RedisSlots(link, {
+    model: config.OLLAMA_MODEL,
+    hosts: config.OLLAMA_BASE_URL.map((url) => hostName(url, hostname())),
+    size: config.OLLAMA_SLOTS,
+    maxWaiting: config.OLLAMA_QUEUE,
+    leaseMs: config.LEASE_MS,
+    log,
+  });
+  return { store, slots: resources.use(slots) };
+}
