@@ -19,7 +19,6 @@ import type { LanceRetrieval } from './retrieval/lancedb.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { brokenTongues } from './safety/tongues-content.ts';
-import { openControlAdapter } from './transport/redis-adapter.ts';
 import type { AdapterFactory } from './transport/redis-adapter.ts';
 
 /** After the drain time, what still hangs is left behind. */
@@ -72,6 +71,7 @@ async function openAdapter(
 ): Promise<AdapterFactory | undefined> {
   const { REDIS_URL: urls, REDIS_PREFIX: prefix } = config;
   if (urls.length === 0) return undefined;
+  const { openControlAdapter } = await import('./transport/redis-adapter.ts');
   return resources.use(await openControlAdapter({ urls, prefix, log })).adapter;
 }
 

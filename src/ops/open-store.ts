@@ -4,9 +4,6 @@ import type { Config } from '../config.ts';
 import type { Log } from '../log.ts';
 import { hostName } from '../model/host-name.ts';
 import { LocalSlots } from '../store/local-slots.ts';
-import { openRedis } from '../store/redis-open.ts';
-import { RedisSlots } from '../store/redis-slots.ts';
-import { RedisStore } from '../store/redis.ts';
 import type { Slots } from '../store/slots.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
@@ -36,11 +33,17 @@ async function openEmbedded(config: Config, log: Log, resources: AsyncDisposable
 }
 
 async function openShared(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+  // loaded where it is used only: every start would pay for it
+  const [{ openRedis }, { RedisSlots }, { RedisStore }] = await Promise.all([
+    import('../store/redis-open.ts'),
+    import('../store/redis-slots.ts'),
+    import('../store/redis.ts'),
+  ]);
   const link = resources.use(await openRedis({ urls: config.REDIS_URL, prefix: config.REDIS_PREFIX, log }));
   const store = resources.use(new RedisStore(link, log));
   const slots = new RedisSlots(link, {
     model: config.OLLAMA_MODEL,
-    hosts: config.OLLAMA_BASE_URL.map((url) => hostName(url, hostname())),
+    hosts: [...new Set(config.OLLAMA_BASE_URL.map((url) => hostName(url, hostname())))],
     size: config.OLLAMA_SLOTS,
     maxWaiting: config.OLLAMA_QUEUE,
     leaseMs: config.LEASE_MS,

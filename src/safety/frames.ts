@@ -82,6 +82,18 @@ export function numberOf(word: string): number | undefined {
   return /^\d{1,4}$/.test(word) ? Number(word) : numbers.get(word);
 }
 
+/** What an element of a frame stands for; the same one is read once. */
+type Reader = (element: string) => readonly Step[];
+
+function readerOf(lexicon: Lexicon): Reader {
+  const known = new Map<string, readonly Step[]>();
+  return (element) => {
+    const steps = known.get(element) ?? stepsOf(element, lexicon);
+    known.set(element, steps);
+    return steps;
+  };
+}
+
 function stepsOf(element: string, lexicon: Lexicon): Step[] {
   const gap = gaps[element] ?? 0;
   if (gap > 0) return Array.from({ length: gap }, () => gapStep);
@@ -124,13 +136,11 @@ function rarestOf(steps: readonly Step[]): ReadonlySet<string> | undefined {
   );
 }
 
-function frameOf(rule: string, line: string, lexicon: Lexicon): Frame {
+function frameOf(rule: string, line: string, read: Reader): Frame {
   const elements = line.split(' ');
   const first = elements[0] === '^';
   const last = elements.at(-1) === '$';
-  const steps = elements
-    .slice(first ? 1 : 0, last ? -1 : undefined)
-    .flatMap((element) => stepsOf(element, lexicon));
+  const steps = elements.slice(first ? 1 : 0, last ? -1 : undefined).flatMap(read);
   while (steps.at(-1)?.kind === 'gap') steps.pop();
   const head = steps[0];
   if (head === undefined || head.kind === 'gap' || head.optional || steps.length > STEPS_MAX) {
@@ -155,11 +165,12 @@ export function readFrames(
   lexicon: Lexicon,
 ): Frames {
   const byWord = new Map<string, Frame[]>();
-  const words = new Set<string>();
+  const read = readerOf(lexicon);
+  const steps = new Set<Step>();
   for (const rule of rules) {
     for (const line of rule.say) {
-      const frame = frameOf(rule.id, line, lexicon);
-      for (const step of frame.steps) for (const word of step.words) words.add(word);
+      const frame = frameOf(rule.id, line, read);
+      for (const step of frame.steps) steps.add(step);
       const head = frame.steps[0];
       for (const word of [...(head?.words ?? []), ...(head?.atLeast === Infinity ? [] : ['#'])]) {
         const list = byWord.get(word);
@@ -168,6 +179,8 @@ export function readFrames(
       }
     }
   }
+  const words = new Set<string>();
+  for (const step of steps) for (const word of step.words) words.add(word);
   return { byWord, words };
 }
 

@@ -32,8 +32,8 @@ export interface Tree<T> {
 
 export interface Tongue {
   classes: Readonly<Record<string, readonly string[]>>;
-  /** The words a spelling stands for, the way the text is read. */
-  read: (spelling: string) => readonly string[];
+  /** The words a member stands for, the way the text is read. */
+  read: (member: string) => readonly string[];
 }
 
 const MANY = 8;
@@ -59,14 +59,7 @@ function link<T>(from: Node<T>, word: string, to: Node<T>): void {
   else from.words.set(word, [to]);
 }
 
-function addSpelling<T>(
-  tree: Tree<T>,
-  from: Node<T>,
-  spelling: string,
-  to: Node<T>,
-  read: Tongue['read'],
-): void {
-  const words = spelling.split(/[ _]/).flatMap((part) => [...read(part)]);
+function addWords<T>(tree: Tree<T>, from: Node<T>, words: readonly string[], to: Node<T>): void {
   let at = from;
   for (const [index, word] of words.entries()) {
     tree.vocabulary.add(word);
@@ -108,7 +101,7 @@ function addElement<T>(tree: Tree<T>, from: Node<T>, element: string, tongue: To
     }
     const members = name.startsWith('@') ? tongue.classes[name.slice(1)] : [name];
     if (!members) throw new Error(`No class ${name}`);
-    for (const member of members) addSpelling(tree, from, member, to, tongue.read);
+    for (const member of members) addWords(tree, from, tongue.read(member), to);
   }
   return to;
 }

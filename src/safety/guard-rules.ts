@@ -141,12 +141,21 @@ interface Language {
   rules: readonly RuleRow[];
 }
 
-const readRow = (spelling: string): readonly string[] => read(fold(spelling));
+/** Reads the members of rows; the same one is read once. */
+function memberReader(): (member: string) => readonly string[] {
+  const known = new Map<string, readonly string[]>();
+  return (member) => {
+    const words = known.get(member) ?? member.split(/[ _]/).flatMap((part) => read(fold(part)));
+    known.set(member, words);
+    return words;
+  };
+}
+
 export const tree = newTree<GuardRule>();
 export const excuseTree = newTree<Excuse>();
 
 function addLanguage({ classes, rules }: Language, standard: readonly string[]): void {
-  const tongue = { classes, read: readRow };
+  const tongue = { classes, read: memberReader() };
   for (const row of rules) {
     const rule = ruleOf(row, standard);
     for (const line of row.say) addRow(tree, line, rule, tongue);
@@ -155,10 +164,10 @@ function addLanguage({ classes, rules }: Language, standard: readonly string[]):
 
 const englishRules: readonly RuleRow[] = english.rules;
 addLanguage({ classes: english.classes, rules: englishRules }, english.standard);
+const excusing = { classes: english.classes, read: memberReader() };
 for (const excuse of excuses) {
   const { say } = Object.entries(english.excuses).find(([name]) => name === excuse.name)?.[1] ?? { say: [] };
-  const tongue = { classes: english.classes, read: readRow };
-  for (const line of say) addRow(excuseTree, line, excuse, tongue);
+  for (const line of say) addRow(excuseTree, line, excuse, excusing);
 }
 const languages: readonly Language[] = more.languages;
 for (const language of languages) addLanguage(language, ['quoted', 'question', 'unaided']);

@@ -2,6 +2,7 @@
 import content from './content/language-marks.json' with { type: 'json' };
 import { speech } from './rules.ts';
 import { tongueContents, tongues } from './tongues-content.ts';
+import type { TongueContent } from './tongues.ts';
 import { isKnown } from './tongue-spelling.ts';
 import { plainWord, tokensOf, visible } from './tongue-words.ts';
 import type { Token } from './tongue-words.ts';
@@ -37,7 +38,6 @@ const unknown: Language = { code: 'und', covered: false };
 const english: Language = { code: 'en', covered: true };
 
 const scripts: readonly (readonly [Script, RegExp])[] = [
-  ['latin', /\p{sc=Latn}/u],
   ['cyrillic', /\p{sc=Cyrl}/u],
   ['arabic', /\p{sc=Arab}/u],
   ['devanagari', /\p{sc=Deva}/u],
@@ -53,6 +53,8 @@ const ownScript: Readonly<Partial<Record<Script, Language>>> = {
   hangul: { code: 'ko', covered: true },
 };
 const LETTER = /\p{L}/gu;
+const FIRST_LETTER = /\p{L}/u;
+const LATIN_LETTER = /[\p{L}&&\p{sc=Latn}]/v;
 /** Signs of meaning weigh more than letters of sounds. */
 const weights: Readonly<Partial<Record<Script, number>>> = { han: 3, kana: 2, hangul: 2 };
 
@@ -63,29 +65,27 @@ const RUSSIAN = /[\u044b\u044d\u044a\u0451]/g;
 /** Belarusian, Serbian, Macedonian and the languages of Central Asia. */
 const OTHER_CYRILLIC = /[\u0452\u0453\u0455\u0458-\u045c\u045e\u045f\u0492-\u04bb\u04d8-\u04e9]/g;
 
-function scriptOf(letter: string): Script {
-  return scripts.find(([, pattern]) => pattern.test(letter))?.[0] ?? 'other';
+function lettersIn(word: string): number {
+  return count(word, LETTER);
 }
 
 /** The script a word is written in; a Latin word with letters that only look alike is Latin. */
-function wordScript(word: string): { script: Script; letters: number } | undefined {
-  const letters = word.match(LETTER) ?? [];
-  const found = letters.map(scriptOf);
-  const [first] = found;
+function scriptOf(word: string): Script | undefined {
+  if (LATIN_LETTER.test(word)) return 'latin';
+  const first = FIRST_LETTER.exec(word)?.[0];
   if (first === undefined) return undefined;
-  const script = found.includes('latin') ? 'latin' : first;
-  if (script === 'other' && letters.length < FOREIGN_WORD) return undefined;
-  return { script, letters: letters.length };
+  const script = scripts.find(([, pattern]) => pattern.test(first))?.[0];
+  return script ?? (lettersIn(word) < FOREIGN_WORD ? undefined : 'other');
 }
 
 /** The script most of a text is in. Any kana makes signs Japanese. */
 function mainScript(tokens: readonly Token[]): Script | undefined {
   const sums = new Map<Script, number>();
   for (const { accented } of tokens) {
-    const word = wordScript(accented);
-    if (word === undefined) continue;
-    const weight = word.letters * (weights[word.script] ?? 1);
-    sums.set(word.script, (sums.get(word.script) ?? 0) + weight);
+    const script = scriptOf(accented);
+    if (script === undefined) continue;
+    const weight = lettersIn(accented) * (weights[script] ?? 1);
+    sums.set(script, (sums.get(script) ?? 0) + weight);
   }
   const signs = (sums.get('han') ?? 0) + (sums.get('kana') ?? 0);
   const kana = sums.get('kana') ?? 0;
@@ -114,7 +114,7 @@ function readMarks(): Map<string, Mark[]> {
     for (const { text, accented } of words.flatMap((word) => tokensOf(visible(word)))) {
       const list = marks.get(text) ?? [];
       if (!list.some((mark) => mark.code === code && mark.accented === accented))
-        marks.set(text, [...list, { code, accented, script: wordScript(accented)?.script }]);
+        marks.set(text, [...list, { code, accented, script: scriptOf(accented) }]);
     }
   }
   return marks;
@@ -136,24 +136,42 @@ interface Entry {
 
 /** The words of the lexicons, by their first letters. */
 function readLexicons(): Map<string, Entry[]> {
-  const entries = new Map<string, Map<string, Entry>>();
-  const put = (code: string, member: string): void => {
+  const entries = new Map<string, Entry[]>();
+  const put = (code: string, members: Iterable<string>): void => {
+    for (const entry of entriesOf(code, members)) {
+      const head = entry.stem.slice(0, HEAD);
+      const list = entries.get(head);
+      if (list) list.push(entry);
+      else entries.set(head, [entry]);
+    }
+  };
+  put('en', speech.known);
+  for (const content of tongueContents)
+    if (content.writing !== 'signs') put(content.language, membersOf(content));
+  return entries;
+}
+
+/** The words of a language's lines, each once. */
+function membersOf({ classes, rules, idioms }: TongueContent): Set<string> {
+  const members = new Set<string>();
+  const lines = [...Object.values(classes).flat(), ...rules.flatMap(({ say }) => say), ...idioms];
+  for (const line of lines)
+    for (const member of line.split(/[ |?]+/)) if (!/^[@#^$.]|^$/.test(member)) members.add(member);
+  return members;
+}
+
+/** Of what a language writes more than once the last counts. */
+function entriesOf(code: string, members: Iterable<string>): Iterable<Entry> {
+  const entries = new Map<string, Entry>();
+  for (const member of members) {
     const whole = !member.endsWith('*');
     const tokens = tokensOf(visible(whole ? member : member.slice(0, -1)));
     for (const { text, accented } of whole ? tokens : tokens.slice(-1)) {
       if (text.length < HEAD) continue;
-      const entry = { code, script: wordScript(accented)?.script, stem: text, whole };
-      const list = entries.get(text.slice(0, HEAD)) ?? new Map<string, Entry>();
-      entries.set(text.slice(0, HEAD), list.set(`${code} ${text}`, entry));
+      entries.set(text, { code, script: scriptOf(accented), stem: text, whole });
     }
-  };
-  for (const word of speech.known) put('en', word);
-  for (const { language, writing, classes, rules, idioms } of tongueContents) {
-    const lines = [...Object.values(classes).flat(), ...rules.flatMap(({ say }) => say), ...idioms];
-    const members = writing === 'signs' ? [] : lines.flatMap((line) => line.split(/[ |?]+/));
-    for (const member of new Set(members)) if (!/^[@#^$.]|^$/.test(member)) put(language, member);
   }
-  return new Map([...entries].map(([head, list]) => [head, [...list.values()]]));
+  return entries.values();
 }
 
 const lexicons: ReadonlyMap<string, readonly Entry[]> = readLexicons();
@@ -301,7 +319,7 @@ function isCoveredMark(text: string): boolean {
 }
 
 function latinOf(original: string, mixed: readonly Token[]): Language | undefined {
-  const tokens = mixed.filter(({ accented }) => wordScript(accented)?.script === 'latin');
+  const tokens = mixed.filter(({ accented }) => scriptOf(accented) === 'latin');
   const all = standings(tokens, 'latin');
   const best = bestOf(all, (code) => !isUncovered(code));
   const foreign = bestOf(all, isUncovered);

@@ -40,8 +40,10 @@ const gaps: Readonly<Record<string, readonly [words: number, signs: number]>> = 
 };
 
 function membersOf(body: string, classes: Classes): string[] {
-  return body.split('|').flatMap((name) => {
-    if (name === '') throw new Error(`"${body}" has an empty alternative`);
+  const names = body.split('|');
+  if (names.includes('')) throw new Error(`"${body}" has an empty alternative`);
+  if (!body.includes('@')) return names;
+  return names.flatMap((name) => {
     if (!name.startsWith('@')) return [name];
     const members = classes[name.slice(1)];
     if (members === undefined || members.length === 0) throw new Error(`there is no class ${name}`);
@@ -49,20 +51,26 @@ function membersOf(body: string, classes: Classes): string[] {
   });
 }
 
-/** Reads an alternation. The same one is read once. */
-type Reader = (body: string) => Phrases;
+/** Reads an element. The same one is read once. */
+type Reader = (element: string) => Step;
 
 function readerOf({ signs }: Tongue, classes: Classes): Reader {
   const known = new Map<string, Phrases>();
+  const steps = new Map<string, Step>();
   const runs = runReader(signs);
-  return (body) => {
+  const read = (body: string): Phrases => {
     const phrases = known.get(body) ?? phrasesOf(membersOf(body, classes), signs, runs);
     known.set(body, phrases);
     return phrases;
   };
+  return (element) => {
+    const step = steps.get(element) ?? stepOf(element, signs, read);
+    steps.set(element, step);
+    return step;
+  };
 }
 
-function stepOf(element: string, signs: boolean, read: Reader): Step {
+function stepOf(element: string, signs: boolean, read: (body: string) => Phrases): Step {
   const gap = gaps[element]?.[signs ? 1 : 0] ?? 0;
   if (gap > 0) return { phrases: nothing, gap, optional: false };
   const optional = element.endsWith('?');
@@ -76,9 +84,7 @@ function framesOf<Of extends Tongue>(tongue: Of, rule: string, line: string, rea
   const elements = line.trim().split(/\s+/);
   const first = elements[0] === '^';
   const last = elements.at(-1) === '$';
-  const steps = elements
-    .slice(first ? 1 : 0, last ? -1 : undefined)
-    .map((element) => stepOf(element, tongue.signs, read));
+  const steps = elements.slice(first ? 1 : 0, last ? -1 : undefined).map(read);
   if (!last) while (steps.at(-1)?.gap) steps.pop();
   const frames: Frame<Of>[] = [];
   for (let from = 0; ; from += 1) {
@@ -86,15 +92,12 @@ function framesOf<Of extends Tongue>(tongue: Of, rule: string, line: string, rea
     if (head === undefined || (head.gap > 0 && from === 0))
       throw new Error('it does not begin with a word that must be there');
     if (head.gap > 0) continue;
-    const own = steps.slice(from);
+    const own = head.optional ? [{ ...head, optional: false }, ...steps.slice(from + 1)] : steps.slice(from);
     frames.push({ tongue, rule, steps: own, first, last });
     if (!head.optional) break;
   }
   if (steps.length > STEPS_MAX) throw new Error(`it has more than ${STEPS_MAX} elements`);
-  return frames.map((frame) => ({
-    ...frame,
-    steps: frame.steps.map((step, at) => (at === 0 ? { ...step, optional: false } : step)),
-  }));
+  return frames;
 }
 
 export interface FrameRows<Of extends Tongue> {

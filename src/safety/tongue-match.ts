@@ -76,14 +76,20 @@ function lengthsOf(stems: Iterable<string>): Map<string, number[]> {
   return new Map([...lengths].map(([key, set]) => [key, [...set]]));
 }
 
-function headsOf({ words, accented }: Phrases): Set<string> {
+function headsOf({ words, accented }: Phrases): ReadonlySet<string> {
+  if (accented.size === 0) return words;
   const exact = [...accented].flatMap((word) => tokensOf(word).map(({ text }) => text));
   return new Set([...words, ...exact]);
 }
 
-function wordsIn({ words, runs }: Phrases): string[] {
-  const rows = [...runs.values()].flat();
-  return [...words, ...rows.flatMap(({ tokens, stem }) => (stem ? tokens.slice(0, -1) : tokens))];
+function wordsIn(all: Iterable<Phrases>): Set<string> {
+  const known = new Set<string>();
+  for (const { words, runs } of all) {
+    for (const word of words) known.add(word);
+    for (const run of [...runs.values()].flat())
+      for (const word of run.stem ? run.tokens.slice(0, -1) : run.tokens) known.add(word);
+  }
+  return known;
 }
 
 function spanOf({ phrases, gap }: Step, { code }: Tongue): number {
@@ -91,42 +97,50 @@ function spanOf({ phrases, gap }: Step, { code }: Tongue): number {
   return gap > 0 ? gap : Math.max(phrases.longest, phrases.number ? SYLLABLES_MAX : 1);
 }
 
-/** How often each word begins a phrase of some frame: those of grammar do in most. */
-function commonness(frames: readonly Frame<Tongue>[]): Map<string, number> {
-  const uses = new Map<string, number>();
-  for (const { steps } of frames) {
-    for (const { phrases } of steps) {
-      for (const word of beginningsOf(phrases)) uses.set(word, (uses.get(word) ?? 0) + 1);
-    }
-  }
-  return uses;
-}
-
 function beginningsOf(phrases: Phrases): string[] {
   return [...headsOf(phrases), ...phrases.runs.keys(), ...phrases.stems];
+}
+
+/** For all phrases of some frames, how often their words begin a phrase: those of grammar do in most. */
+function commonness(frames: readonly Frame<Tongue>[]): Map<Phrases, number> {
+  const steps = new Map<Phrases, number>();
+  for (const frame of frames)
+    for (const { phrases } of frame.steps) steps.set(phrases, (steps.get(phrases) ?? 0) + 1);
+  const uses = new Map<string, { times: number }>();
+  const useOf = (word: string): { times: number } => {
+    const known = uses.get(word);
+    if (known) return known;
+    const use = { times: 0 };
+    uses.set(word, use);
+    return use;
+  };
+  const beginnings = [...steps].map(([phrases, times]) => {
+    const words = beginningsOf(phrases).map(useOf);
+    for (const word of words) word.times += times;
+    return { phrases, words };
+  });
+  const sumOf = (words: readonly { times: number }[]) => words.reduce((sum, { times }) => sum + times, 0);
+  return new Map(beginnings.map(({ phrases, words }) => [phrases, phrases.number ? Infinity : sumOf(words)]));
 }
 
 /** The steps that must be there and have the rarest words: by these the places of a frame are found. */
 function needsOf(
   frame: Frame<Tongue>,
-  uses: ReadonlyMap<string, number>,
+  common: ReadonlyMap<Phrases, number>,
   idOf: (phrases: Phrases) => number,
 ): Need[] {
   let before = 0;
-  const placed = frame.steps.map((step) => {
-    const at = before;
+  const placed: { phrases: Phrases; common: number; before: number }[] = [];
+  for (const step of frame.steps) {
+    const { phrases, gap, optional } = step;
+    if (gap === 0 && !optional && !phrases.end)
+      placed.push({ phrases, common: common.get(phrases) ?? 0, before });
     before += spanOf(step, frame.tongue);
-    const words = beginningsOf(step.phrases);
-    const common = step.phrases.number
-      ? Infinity
-      : words.reduce((sum, word) => sum + (uses.get(word) ?? 0), 0);
-    return { step, common, before: at };
-  });
+  }
   return placed
-    .filter(({ step }) => step.gap === 0 && !step.optional && !step.phrases.end)
     .sort((a, b) => a.common - b.common)
     .slice(0, NEEDS_MAX)
-    .map(({ step, before }) => ({ phrases: idOf(step.phrases), before }));
+    .map(({ phrases, before }) => ({ phrases: idOf(phrases), before }));
 }
 
 /** Makes frames ready to be found. */
@@ -135,7 +149,6 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
   const byWord = new Map<string, number[]>();
   const byStem = new Map<string, number[]>();
   const numbers: number[] = [];
-  const words = new Set<string>();
   const uses = new Map<string, RunUse>();
   const byHead = new Map<string, RunUse[]>();
   const pairHeads = new Set<string>();
@@ -161,10 +174,7 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
     return id;
   };
   const common = commonness(frames);
-  const indexed = frames.map((frame) => {
-    for (const { phrases } of frame.steps) for (const word of wordsIn(phrases)) words.add(word);
-    return { frame, needs: needsOf(frame, common, idOf) };
-  });
+  const indexed = frames.map((frame) => ({ frame, needs: needsOf(frame, common, idOf) }));
   const byPhrases: Indexed<Of>[][] = Array.from({ length: ids.size }, () => []);
   for (const one of indexed) byPhrases[one.needs[0]?.phrases ?? 0]?.push(one);
   return {
@@ -175,7 +185,7 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
     byStem,
     stemLengths: lengthsOf(byStem.keys()),
     numbers,
-    words,
+    words: wordsIn(common.keys()),
   };
 }
 

@@ -94,24 +94,43 @@ export function phrasesOf(
   signs: boolean,
   read: (member: string) => Run = runReader(signs),
 ): Phrases {
-  const words = new Set<string>();
-  const accented = new Set<string>();
-  const stems = new Set<string>();
-  const runs = new Map<string, Run[]>();
+  const words: string[] = [];
+  const accented: string[] = [];
+  const stems: string[] = [];
+  const runs: Run[] = [];
   let longest = 0;
-  for (const run of members.filter((member) => member !== NUMBER && member !== '$').map(read)) {
+  for (const member of members) {
+    if (member === NUMBER || member === '$') continue;
+    const run = read(member);
     const { tokens, stem } = run;
     const head = tokens[0] ?? '';
     longest = Math.max(longest, tokens.length);
-    if (run.accented && tokens.length === 1) accented.add(run.accented[0] ?? '');
-    else if (tokens.length === 1 && !stem) words.add(head);
-    else if (tokens.length === 1 && !isSyllable(head)) stems.add(head);
-    else runs.set(head, [...(runs.get(head) ?? []), run]);
+    if (run.accented && tokens.length === 1) accented.push(run.accented[0] ?? '');
+    else if (tokens.length === 1 && !stem) words.push(head);
+    else if (tokens.length === 1 && !isSyllable(head)) stems.push(head);
+    else runs.push(run);
   }
   const number = members.includes(NUMBER);
   const end = members.includes('$');
-  const simple = runs.size === 0 && !number && !end;
-  return { words, accented, stems: [...stems], runs, longest, number, end, simple };
+  return {
+    words: setOf(words),
+    accented: setOf(accented),
+    stems: [...new Set(stems)],
+    runs: byHead(runs),
+    longest,
+    number,
+    end,
+    simple: runs.length === 0 && !number && !end,
+  };
+}
+
+/** There are tens of thousands of them, and most are empty. */
+function setOf(words: readonly string[]): ReadonlySet<string> {
+  return words.length === 0 ? nothing.words : new Set(words);
+}
+
+function byHead(runs: readonly Run[]): ReadonlyMap<string, readonly Run[]> {
+  return runs.length === 0 ? nothing.runs : Map.groupBy(runs, ({ tokens }) => tokens[0] ?? '');
 }
 
 /** The token after the run that begins here, or -1. */

@@ -23,16 +23,20 @@ export const END = '.';
 const UNSEEN = /[[\p{Cc}--[\t-\r]]\p{Cf}\p{Default_Ignorable_Code_Point}]/gv;
 // A row of marks is sorted when it is normalised, at a cost that grows with the square of its length.
 const CROWDED = /(\p{M}\p{M}\p{M})\p{M}+/gu;
-const KEPT_MARKS = /[\u0900-\u093b\u093d-\u097f\u3099\u309a]/u;
-const MARK = /\p{M}/gu;
+/** But for vowel signs of Devanagari and voice marks of kana. */
+const MARKS = /[\p{M}--[\u0900-\u093b\u093d-\u097f\u3099\u309a]]/gv;
 const PIECE = /[\p{L}\p{M}\p{N}@$]+|[.?!;\n\u3002\uff61\u061f\u061b\u06d4\u0964\u0965]|[,\u060c\u3001]/gu;
 const APART =
   /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\u3005\u30fc]|[\p{sc=Hang}]+|[^\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\u3005\u30fc\p{sc=Hang}]+/gu;
 const SIGN = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\u3005\u30fc]/u;
 const HANGUL = /\p{sc=Hang}/u;
+const SIGN_OR_SYLLABLE = /[\p{sc=Han}\p{sc=Hira}\p{sc=Kana}\u3005\u30fc\p{sc=Hang}]/u;
 const DIGIT = /\p{Nd}/u;
 const ASCII = /^[ -~]*$/;
+const ASCII_WORD = /^[a-z0-9]+$/;
 const ASCII_TEXT = /^[\t-\r -~]*$/;
+/** Small letters that have one spelling only. */
+const PLAIN_TEXT = /^[ 0-9a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u045f\u0621-\u063a\u0641-\u064a]*$/;
 /** What a capital I with a dot leaves behind. */
 const DOTS = /\u0307/g;
 const FOREIGN_DIGIT = /[[\p{Nd}--[0-9]]]/gv;
@@ -67,10 +71,7 @@ function hiragana(sign: string): string {
 /** The plain spelling of one word in lower case. */
 export function plainWord(word: string): string {
   if (ASCII.test(word)) return word;
-  const bare = word
-    .normalize('NFKD')
-    .replace(MARK, (mark) => (KEPT_MARKS.test(mark) ? mark : ''))
-    .normalize('NFC');
+  const bare = word.normalize('NFKD').replace(MARKS, '').normalize('NFC');
   return withoutLookAlikes(bare)
     .replace(SAME, (letter) => sameLetters[letter] ?? letter)
     .replace(/[\u30a1-\u30f6]/g, hiragana)
@@ -95,6 +96,7 @@ function spelled(seen: string): string {
  * beginning, or of the end when it is negative, for little more than their cost.
  */
 export function visible(text: string, most = Infinity): string {
+  if (PLAIN_TEXT.test(text)) return most < 0 ? text.slice(most) : text.slice(0, most);
   const seen = text.replace(UNSEEN, '');
   return most < 0
     ? spelled(seen.slice(2 * most)).slice(most)
@@ -103,13 +105,8 @@ export function visible(text: string, most = Infinity): string {
 
 /** What a piece of letters is cut into: a sign or a syllable each, or a whole word. */
 function partsOf(piece: string): string[] {
-  if (ASCII.test(piece)) return [piece];
-  const parts: string[] = [];
-  for (const [part] of piece.matchAll(APART)) {
-    if (HANGUL.test(part)) parts.push(...part.split(''));
-    else parts.push(part);
-  }
-  return parts;
+  if (!SIGN_OR_SYLLABLE.test(piece)) return [piece];
+  return (piece.match(APART) ?? []).flatMap((part) => (HANGUL.test(part) ? part.split('') : [part]));
 }
 
 /** Counts what is left of each written word. */
@@ -124,10 +121,15 @@ function withRests(tokens: Token[]): Token[] {
 
 /** The tokens of one visible text. */
 export function tokensOf(text: string, source = 0): Token[] {
+  if (ASCII_WORD.test(text)) return [{ text, accented: text, source, opens: true, rest: 0, pause: false }];
+  return cut(text, source);
+}
+
+function cut(text: string, source: number): Token[] {
   const tokens: Token[] = [];
   const plain = new Map<string, string>();
   let pause = false;
-  for (const [piece] of text.matchAll(PIECE)) {
+  for (const piece of text.match(PIECE) ?? []) {
     if (COMMA.test(piece)) {
       pause = true;
       continue;
@@ -141,7 +143,7 @@ export function tokensOf(text: string, source = 0): Token[] {
     for (const part of partsOf(piece)) {
       const word = plain.get(part) ?? plainWord(part);
       plain.set(part, word);
-      const opens = !(HANGUL.test(part) && HANGUL.test(before));
+      const opens = before === '' || !(HANGUL.test(part) && HANGUL.test(before));
       if (word !== '') tokens.push({ text: word, accented: part, source, opens, rest: 0, pause });
       before = part;
       pause = false;

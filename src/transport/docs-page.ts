@@ -41,24 +41,35 @@ type Serve = (response: Response) => void;
 /** Swagger's page styles itself inline. */
 const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
 
-/** Serves `/openapi.json`, `/asyncapi.json` and the page at `/docs`. @throws METHOD_NOT_ALLOWED on other methods. */
-export function mountDocs(app: Express, documents: { openapi: object; asyncapi: object }): void {
-  const text =
-    (type: string, body: string): Serve =>
-    (response) =>
-      void response.type(type).send(body);
+interface Documents {
+  openapi: () => object;
+  asyncapi: () => object;
+}
+
+/**
+ * Serves `/openapi.json`, `/asyncapi.json` and the page at `/docs`. A document is made when it is first asked for, and kept.
+ * @throws METHOD_NOT_ALLOWED on other methods.
+ */
+export function mountDocs(app: Express, documents: Documents): void {
+  const json = (make: () => object): Serve => {
+    let body: string | undefined;
+    return (response) => {
+      body ??= JSON.stringify(make());
+      response.type('json').send(body);
+    };
+  };
   const root = dirname(createRequire(import.meta.url).resolve('swagger-ui-dist/package.json'));
   const asset =
     (name: string): Serve =>
     (response) =>
       response.sendFile(name, { root, maxAge: '1h' });
 
-  mount(app, '/openapi.json', text('json', JSON.stringify(documents.openapi)));
-  mount(app, '/asyncapi.json', text('json', JSON.stringify(documents.asyncapi)));
+  mount(app, '/openapi.json', json(documents.openapi));
+  mount(app, '/asyncapi.json', json(documents.asyncapi));
   mount(app, '/docs', (response) => {
     response.set('Content-Security-Policy', policy).type('html').send(page);
   });
-  mount(app, '/docs/start.js', text('js', start));
+  mount(app, '/docs/start.js', (response) => void response.type('js').send(start));
   for (const name of assets) mount(app, `/docs/${name}`, asset(name));
 }
 

@@ -6,9 +6,9 @@ import { mountDocs } from '../../src/transport/docs-page.ts';
 
 const documents = { openapi: { openapi: '3.1.1' }, asyncapi: { asyncapi: '3.0.0' } };
 
-async function serve() {
+async function serve(openapi: () => object = () => documents.openapi) {
   const app = express();
-  mountDocs(app, documents);
+  mountDocs(app, { openapi, asyncapi: () => documents.asyncapi });
   const server = createServer(app).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -41,6 +41,20 @@ test.each([
   expect(response.status).toBe(200);
   expect(response.headers.get('content-type')).toMatch(/^application\/json/);
   expect(await response.json()).toEqual(document);
+});
+
+test('a document is made when it is first asked for, and only then', async () => {
+  let made = 0;
+  const openapi = () => ({ openapi: '3.1.1', made: (made += 1) });
+  await using server = await serve(openapi);
+  const before = made;
+
+  const first = await (await server.fetch('/openapi.json')).text();
+  const second = await (await server.fetch('/openapi.json')).text();
+
+  expect(before).toBe(0);
+  expect(second).toBe(first);
+  expect(made).toBe(1);
 });
 
 test.each(['/docs', '/docs/'])('%s is a page that loads only what this server has', async (path) => {

@@ -130,7 +130,7 @@ const ways: Way[] = [
 describe.each(ways)('an unsafe sentence of the model, $way,', ({ replies, rawReplies = true }) => {
   let played: Played;
   beforeAll(async () => {
-    await using run = await WireRun.open({ sessions: 12, rawReplies });
+    await using run = await WireRun.open({ sessions: 24, rawReplies });
     played = await play(run, replies());
   });
 
@@ -163,7 +163,7 @@ describe.each([
 ])('in %s an unsafe sentence of the model', (mode, sign) => {
   let played: Played;
   beforeAll(async () => {
-    await using run = await WireRun.open({ sessions: 12, before: [sign] });
+    await using run = await WireRun.open({ sessions: 24, before: [sign] });
     played = await play(run, unsafe.map(whole).map(inRandomPieces));
   });
 
@@ -191,7 +191,7 @@ describe('a look-alike', () => {
   let run: WireRun;
   let turns: FoldedTurn[];
   beforeAll(async () => {
-    run = await WireRun.open({ sessions: 12 });
+    run = await WireRun.open({ sessions: 24 });
     turns = await run.say(sets.safe.map(whole).flatMap((text) => [[text], inRandomPieces(text)]));
   });
   afterAll(() => run[Symbol.asyncDispose]());
