@@ -1,6 +1,7 @@
 import type { TestProject } from 'vitest/node';
 import { buildPage } from '../../client/build.ts';
 import { findBrowser } from './browser-files.ts';
+import { startServer, tempDir } from './server-process.ts';
 import { findRedis, redisHint } from './redis-files.ts';
 import type { RedisFiles } from './redis-files.ts';
 
@@ -18,6 +19,13 @@ async function mustFindRedis(): Promise<RedisFiles | null> {
   return files ?? null;
 }
 
+/** A server that is killed keeps nothing of what it compiled, and most of them are: one that is stopped does it for all. */
+async function warmUp(): Promise<void> {
+  await using data = await tempDir();
+  await using server = await startServer({ dataDir: data.path, env: { MODEL: 'guide' } });
+  await server.stop();
+}
+
 /** Runs once, before all tests. Only the end-to-end tests need the page and a browser; the unit tests need no Redis. */
 export async function setup(project: TestProject): Promise<void> {
   checkNode();
@@ -25,6 +33,6 @@ export async function setup(project: TestProject): Promise<void> {
   const needsBrowser = names.includes('e2e');
   const needsRedis = needsBrowser || names.includes('integration');
   project.provide('redis', needsRedis ? await mustFindRedis() : null);
-  if (needsBrowser) await buildPage();
+  if (needsBrowser) await Promise.all([buildPage(), warmUp()]);
   project.provide('browser', needsBrowser ? ((await findBrowser()) ?? null) : null);
 }
