@@ -20,14 +20,31 @@ const clientOptions = {
   RESP: 2,
   // a command that cannot be sent now is refused now, and one that was sent is never sent again by the library
   disableOfflineQueue: true,
-  pingInterval: PING_MS,
   socket: { connectTimeout: CONNECT_MS, socketTimeout: SILENT_MS, reconnectStrategy: reconnectAfterMs },
 } as const;
 
 /** One connection. Without an `error` listener an error of it ends the process. */
 export function createRedisClient(urls: readonly string[]) {
   const [url = ''] = urls;
-  return createClient({ ...clientOptions, url });
+  const client = createClient({ ...clientOptions, url });
+  let connections = 0;
+  client.on('ready', () => {
+    connections += 1;
+    const mine = connections;
+    void keepAsking(client, () => client.isReady && mine === connections);
+  });
+  return client;
+}
+
+/**
+ * Asks every second, and nothing more while an answer is missing: what is written counts as life for the time-out of a
+ * socket, and one that is half open would never be given up.
+ */
+async function keepAsking(client: { ping(): Promise<unknown> }, isUp: () => boolean): Promise<void> {
+  while (isUp()) {
+    await client.ping().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, PING_MS).unref());
+  }
 }
 
 /** Connections to all masters of the Cluster that these addresses belong to. Needs an `error` listener as well. */
@@ -42,7 +59,7 @@ export function createRedisCluster(urls: readonly string[]) {
   return createCluster({
     RESP: 2,
     rootNodes: urls.map((one) => ({ url: one })),
-    defaults: { ...clientOptions, ...account, socket },
+    defaults: { ...clientOptions, pingInterval: PING_MS, ...account, socket },
     // a master that is gone is looked for again at once
     topologyRefreshOnReconnectionAttemptStrategy: RECONNECT_MAX_MS,
   });

@@ -41,7 +41,8 @@ export async function join(
   const at = parseCursor(cursor);
   if (at?.epoch === session.epoch && at.seq <= session.lastSeq)
     return { session: toSession(session), mode: 'tail', cursor };
-  return takeSnapshot(store, session);
+  const isAhead = at?.epoch === session.epoch;
+  return takeSnapshot(store, (isAhead && (await store.rewound(session, at.seq))) || session);
 }
 
 /** @throws SESSION_NOT_FOUND */

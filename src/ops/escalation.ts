@@ -37,6 +37,7 @@ export class Escalation implements AsyncDisposable {
   #timer: NodeJS.Timeout | undefined;
   #work: Promise<void> | undefined;
   #isAgain = false;
+  #isStoreAway = false;
   readonly #closing = new AbortController();
 
   constructor(parts: EscalationParts) {
@@ -65,8 +66,11 @@ export class Escalation implements AsyncDisposable {
       try {
         await this.#deliver();
         await this.#lookForUnanswered();
+        this.#isStoreAway = false;
       } catch (error) {
-        this.#parts.log.warn({ err: error }, 'alerts could not be read');
+        // told once: it goes on until the store is back
+        if (!this.#isStoreAway) this.#parts.log.warn({ err: error }, 'alerts could not be read');
+        this.#isStoreAway = true;
       }
     }
   }

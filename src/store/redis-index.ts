@@ -16,7 +16,8 @@ const PLACE_MS = 60_000;
 
 const script = {
   place: loadScript('place', 'time'),
-  enlist: loadScript('enlist', 'time'),
+  expect: loadScript('expect', 'time', 'words'),
+  enlist: loadScript('enlist', 'time', 'words'),
   due: loadScript('due', 'time'),
   relist: loadScript('relist', 'time'),
   swap: loadScript('swap'),
@@ -84,7 +85,13 @@ export class RedisIndex {
     if (ageMs > PLACE_MS) await this.#link.send(list, 'ZREM', list, place);
   }
 
-  /** A turn may live in that session from now on. */
+  /** A turn may be admitted to that session. */
+  async expect(ref: SessionRef, leaseMs: number): Promise<void> {
+    const key = sessionKey(ref);
+    await this.#link.run(script.expect, this.#shard(shardOf(key)), [key, leaseMs]);
+  }
+
+  /** A turn lives in that session, and its lease runs so long. */
   async enlist(ref: SessionRef, leaseMs: number): Promise<void> {
     const key = sessionKey(ref);
     await this.#link.run(script.enlist, this.#shard(shardOf(key)), [key, leaseMs]);

@@ -2,10 +2,13 @@
 // acknowledged by Redis before, so it never changes; what may have changed since is read anew.
 import type { RedisPage } from './redis-reads.ts';
 import type { LogPage, LogRecord, SessionLife, TurnEntry, TurnRecord } from './store.ts';
+import { Bounded } from './bounded.ts';
 import { isWords } from './fold.ts';
 
 /** Entries kept of one log, about. */
 const KEPT = 256;
+/** Sessions of which it is kept how far they went. */
+const SEEN_KEPT = 20_000;
 
 interface Tail {
   /** How many follow it here. */
@@ -21,12 +24,12 @@ interface Tail {
   coming: number;
   /** Goes up with everything that may make a read old. */
   version: number;
-  /** How far Redis said the log went, at most. */
-  seen: { epoch: string; head: number };
 }
 
 export class RedisTails {
   readonly #byBase = new Map<string, Tail>();
+  /** How far Redis said a log went, also of sessions that nobody follows here any more. */
+  readonly #seen = new Bounded<{ epoch: string; head: number }>(SEEN_KEPT);
 
   /** Somebody follows this session here. */
   hold(base: string): Disposable {
@@ -61,10 +64,15 @@ export class RedisTails {
     if (tail) spoil(tail);
   }
 
-  /** Whether Redis has less of a log than it had: it lost what it had acknowledged. */
-  isLost(base: string, epoch: string, head: number): boolean {
-    const seen = this.#byBase.get(base)?.seen;
-    return seen?.epoch === epoch && head < seen.head;
+  /** How far a log went by what Redis acknowledged here, where that is further than `head`; else undefined. */
+  beyond(base: string, epoch: string, head: number): number | undefined {
+    const seen = this.#seen.get(base);
+    return seen?.epoch === epoch && head < seen.head ? seen.head : undefined;
+  }
+
+  /** Redis has so much of a log. */
+  saw(base: string, epoch: string, head: number): void {
+    this.#seen.set(base, { epoch, head });
   }
 
   /** For `read`, before it is read. */
@@ -86,7 +94,7 @@ export class RedisTails {
     const tail = this.#byBase.get(base);
     const { page, end } = found;
     const { entries, head, live } = page;
-    if (tail) tail.seen = { epoch: life.epoch, head: end };
+    this.saw(base, life.epoch, end);
     if (tail?.version !== version || head !== end || (entries.at(-1)?.seq ?? after) !== head) return;
     const first = entries[0]?.seq ?? head + 1;
     const isDense = head - first + 1 === entries.length;
@@ -103,6 +111,7 @@ export class RedisTails {
   /** These were appended, up to that number; it may be that others came before them. */
   appended(base: string, epoch: string, entries: readonly TurnEntry[], seq: number): void {
     const tail = this.#byBase.get(base);
+    this.saw(base, epoch, seq);
     if (!tail) return;
     const follows = tail.isFresh && tail.epoch === epoch && seq === tail.head + entries.length;
     if (!follows) {
@@ -110,7 +119,6 @@ export class RedisTails {
       return;
     }
     tail.version += 1;
-    tail.seen = { epoch, head: seq };
     for (const entry of entries) {
       if (!isWords(entry)) continue;
       tail.head += 1;
@@ -130,7 +138,6 @@ const newTail = (): Tail => ({
   isFresh: false,
   coming: 0,
   version: 0,
-  seen: { epoch: '', head: 0 },
 });
 
 function spoil(tail: Tail): void {

@@ -47,7 +47,7 @@ export class RedisWrites {
   readonly #index: RedisIndex;
   readonly #reads: RedisReads;
   readonly #people: RedisPeople;
-  readonly #lost: (life: SessionLife) => Promise<void>;
+  readonly #lost: (life: SessionLife, seq: number) => Promise<boolean>;
   /** The length of replies that was acknowledged here. */
   readonly #said = new Bounded<number>(SAID_KEPT);
 
@@ -57,7 +57,7 @@ export class RedisWrites {
     index: RedisIndex,
     reads: RedisReads,
     people: RedisPeople,
-    lost: (life: SessionLife) => Promise<void>,
+    lost: (life: SessionLife, seq: number) => Promise<boolean>,
   ) {
     this.#link = link;
     this.#index = index;
@@ -69,7 +69,7 @@ export class RedisWrites {
   async admit(request: AdmitRequest): Promise<Admitted> {
     const { session, basis, leaseMs, alerts, audit, client } = request;
     const base = this.#index.base(session);
-    await this.#index.enlist(session, leaseMs);
+    await this.#index.expect(session, leaseMs);
     const place = basis === null ? await this.#index.place(session) : null;
     const life = { ...session, epoch: basis?.epoch ?? session.epoch };
     const document = admission(request, place);
@@ -237,7 +237,8 @@ export class RedisWrites {
     const { turnId, generation } = seen?.view?.turn ?? {};
     if (!seen?.view || turnId !== lease.turnId || generation !== lease.generation) return 'fenced';
     if (seen.view.text.length < (this.#said.get(lease.turnId) ?? 0)) {
-      await this.#lost(lease);
+      // the words that are missing had entries of their own
+      await this.#lost(lease, Number(seen.seq) + 1);
       return 'fenced';
     }
     return freshWords(seen.view.text, entries, []);

@@ -23,6 +23,7 @@ import type {
   TurnRecord,
   TurnView,
 } from './store.ts';
+import { Bounded } from './bounded.ts';
 import { RedisCreation } from './redis-creation.ts';
 import { RedisIndex } from './redis-index.ts';
 import { RedisPeople } from './redis-people.ts';
@@ -37,6 +38,9 @@ import { RedisWrites } from './redis-writes.ts';
 /** Turns compacted by one script, and sessions looked at in one go. */
 const COMPACT_BATCH = 50;
 const LIST_BATCH = 200;
+/** A client may say that it has read more than there is, and be wrong: that is believed no more often than this. */
+const RENEW_MS = 60_000;
+const RENEWED_KEPT = 10_000;
 /** More sessions are looked at than turns are wanted: other nodes look for the same. */
 const DUE_FACTOR = 2;
 
@@ -53,6 +57,8 @@ export class RedisStore implements Store {
   readonly #people: RedisPeople;
   readonly #tails = new RedisTails();
   readonly #watchers: Watchers;
+  /** When somebody last told that a session lost entries. */
+  readonly #renewed = new Bounded<number>(RENEWED_KEPT);
   readonly #log: Pick<Log, 'warn'>;
 
   constructor(link: RedisLink, log: Pick<Log, 'warn'>) {
@@ -61,7 +67,7 @@ export class RedisStore implements Store {
     this.#reads = new RedisReads(link, this.#index);
     const onFault = (error: unknown) => log.warn({ err: error }, 'something was not tidied in Redis');
     this.#people = new RedisPeople(link, this.#index, onFault);
-    const lost = (life: SessionLife) => this.#lost(life);
+    const lost = (life: SessionLife, seq: number) => this.#lost(life, seq);
     this.#writes = new RedisWrites(link, this.#index, this.#reads, this.#people, lost);
     this.#creation = new RedisCreation(link, this.#index, this.#reads, (life) => this.remove(life));
     this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
@@ -72,8 +78,22 @@ export class RedisStore implements Store {
     return this.#creation.create(request);
   }
 
-  session(ref: SessionRef) {
-    return this.#reads.session(this.#index.base(ref));
+  async session(ref: SessionRef): Promise<SessionRecord | undefined> {
+    const base = this.#index.base(ref);
+    const session = await this.#reads.session(base);
+    if (!session) return undefined;
+    const seen = this.#tails.beyond(base, session.epoch, session.lastSeq);
+    if (seen === undefined) this.#tails.saw(base, session.epoch, session.lastSeq);
+    else if (await this.#lost(session, seen)) return this.#reads.session(base);
+    return session;
+  }
+
+  async rewound(session: SessionRecord, seq: number): Promise<SessionRecord | undefined> {
+    const base = this.#index.base(session);
+    const before = this.#renewed.get(base) ?? Number.NEGATIVE_INFINITY;
+    if (performance.now() - before < RENEW_MS) return session;
+    this.#renewed.set(base, performance.now());
+    return (await this.#lost(session, seq)) ? this.#reads.session(base) : session;
   }
 
   admit(request: AdmitRequest) {
@@ -196,10 +216,8 @@ export class RedisStore implements Store {
     const found = await this.#reads.page(life, after, limit);
     if (!found) return undefined;
     const { page, end } = found;
-    if (this.#tails.isLost(base, life.epoch, end)) {
-      await this.#lost(life);
-      return undefined;
-    }
+    const seen = this.#tails.beyond(base, life.epoch, end);
+    if (seen !== undefined && (await this.#lost(life, seen))) return undefined;
     this.#tails.read(base, life, after, found, version);
     return page;
   }
@@ -326,12 +344,16 @@ export class RedisStore implements Store {
     }
   }
 
-  /** Redis has less of a session than it acknowledged: its numbers would be given twice. [P-9] */
-  async #lost(life: SessionLife): Promise<void> {
+  /**
+   * Somebody has seen an entry of that number, and Redis has less: it lost what it had acknowledged, and would give numbers
+   * twice. Answers whether that is so. [P-9]
+   */
+  async #lost(life: SessionLife, seq: number): Promise<boolean> {
+    const args = [life.epoch, randomUUID().replaceAll('-', ''), seq];
+    if ((await this.#link.run(steps.renewEpoch, this.#index.base(life), args)) !== 1) return false;
     this.#log.warn({}, 'Redis has lost entries that were read before: who follows the session begins anew');
-    const args = [life.epoch, randomUUID().replaceAll('-', '')];
-    await this.#link.run(steps.renewEpoch, this.#index.base(life), args);
     await this.#index.released([life]);
+    return true;
   }
 
   async #lease({ epoch, turnId, generation, ...ref }: Lease, ms: number): Promise<boolean> {

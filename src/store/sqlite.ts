@@ -16,6 +16,7 @@ import type {
   NewEntry,
   NoteRequest,
   SessionLife,
+  SessionRecord,
   SessionRef,
   SessionSnapshot,
   Store,
@@ -268,6 +269,11 @@ export class SqliteStore implements Store {
 
   remove(life: SessionLife, audit?: readonly AuditFact[]) {
     return this.#commit.run((step) => this.#steps.remove(step, life, audit));
+  }
+
+  /** What a loss of power takes is not promised, and nothing else takes anything. */
+  async rewound(session: SessionRecord) {
+    return session;
   }
 
   async wasRemoved(life: SessionLife) {

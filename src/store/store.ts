@@ -364,6 +364,12 @@ export interface Store extends EscalationStore, AsyncDisposable {
    */
   remove(life: SessionLife, audit?: readonly AuditFact[]): Promise<boolean>;
 
+  /**
+   * Somebody says to have read entry `seq`, and the session does not go so far. Where the store may have lost what it acknowledged, the session gets
+   * another epoch: numbers that were read must not be given to other entries. Answers it as it is then. [P-9]
+   */
+  rewound(session: SessionRecord, seq: number): Promise<SessionRecord | undefined>;
+
   /** Whether that life of the session was ended by a removal; one that the store lost was not. [P-9] */
   wasRemoved(life: SessionLife): Promise<boolean>;
 

@@ -43,6 +43,41 @@ export function ownershipCases(open: OpenStore): void {
     expect(await store.takeOver('node-3', LEASE_MS, 10)).toEqual([]);
   });
 
+  it('takes over a turn in whose session more is asked for all the time', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { session } = await admit(store, 'busy', 'turn');
+    for (let asked = 0; asked < 4; asked++) {
+      await bench.advance(LEASE_MS / 2);
+      const again = store.admit(input('busy', `next ${asked}`, { basis: session }));
+      await expect(again).rejects.toMatchObject({ code: 'TURN_IN_PROGRESS' });
+    }
+
+    const taken = await store.takeOver('node-2', LEASE_MS, 10);
+
+    expect(taken).toMatchObject([{ view: { turn: { turnId: 'turn', generation: 2 } } }]);
+  });
+
+  it('forgets no turn that is asked for just when its session is struck out', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'struck', 'turn');
+    await store.finish(lease, ending('turn', ''));
+    await bench.advance(LEASE_MS + 1000);
+    const basis = await store.session(lease);
+    if (!basis) throw new Error('the session is gone');
+    await Promise.all([
+      ...Array.from({ length: 20 }, (_, node) => store.takeOver(`node-${node}`, LEASE_MS, 10)),
+      store.admit(input('struck', 'next', { basis })),
+      ...Array.from({ length: 20 }, (_, node) => store.takeOver(`node-${node}`, LEASE_MS, 10)),
+    ]);
+    await bench.advance(LEASE_MS + 1000);
+
+    const taken = await store.takeOver('node-2', LEASE_MS, 10);
+
+    expect(taken).toMatchObject([{ view: { turn: { turnId: 'next', generation: 2 } } }]);
+  });
+
   it('[P-5] fences the owner before, and lets the new one go on', async () => {
     await using bench = await open();
     const { store } = bench;

@@ -1,5 +1,6 @@
 // What happens to the store when something happens to Redis.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { join } from '../../src/chat/reading.ts';
 import { sessionKey } from '../../src/store/envelope.ts';
 import { openRedis } from '../../src/store/redis-open.ts';
 import type { Lease, Store } from '../../src/store/store.ts';
@@ -77,6 +78,46 @@ describe('a Redis that lost what it acknowledged', () => {
     expect(page).toBeUndefined();
     expect((await other.session(lease))?.epoch).not.toBe(lease.epoch);
     expect(await store.append(lease, [token('turn', 10, 'later')], LEASE_MS)).toBe('fenced');
+  });
+
+  it('[P-9] notices it also where nobody follows the session at that moment', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const lease = await spoken(store, 'unfollowed', 'turn', ['kept ', 'lost ', 'words']);
+    const base = keyOf(bench.prefix, 'unfollowed');
+    const head = (await store.session(lease))?.lastSeq ?? 0;
+    await loseEntries(base, head - 2, 5);
+
+    const session = await store.session(lease);
+
+    expect(session).toMatchObject({ lastSeq: head - 2 });
+    expect(session?.epoch).not.toBe(lease.epoch);
+  });
+
+  it('[P-9] believes a reader who was further, and no other', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'reader', 'turn');
+    await store.append(lease, [token('turn', 0, 'kept ')], LEASE_MS);
+    await store.append(lease, [token('turn', 5, 'lost')], LEASE_MS);
+    const before = await store.session(lease);
+    if (!before) throw new Error('the session is gone');
+    const other = await bench.join();
+
+    const behind = await other.rewound(before, before.lastSeq);
+    const third = await bench.join();
+    await loseEntries(keyOf(bench.prefix, 'reader'), 2, 5);
+    const now = await third.session(before);
+    if (!now) throw new Error('the session is gone');
+    const joined = await join(third, now, `${before.epoch}.${before.lastSeq}`);
+    const ahead = await third.session(before);
+    const again = await third.rewound({ ...before, epoch: ahead?.epoch ?? '' }, 99);
+
+    expect(behind?.epoch).toBe(before.epoch);
+    expect(now.epoch).toBe(before.epoch);
+    expect(ahead?.epoch).not.toBe(before.epoch);
+    expect(joined).toMatchObject({ mode: 'snapshot', cursor: `${ahead?.epoch}.2` });
+    expect(again?.epoch).toBe(ahead?.epoch);
   });
 
   it('knows nothing of a session after all data is gone, and lets it be made anew', async () => {
