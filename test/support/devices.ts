@@ -83,16 +83,17 @@ export class Device implements AsyncDisposable {
   readonly #stop = new AbortController();
   readonly #over: Promise<void>;
 
-  constructor(kind: DeviceKind, url: string, client: Client) {
+  /** `url` may be asked anew for every connection. */
+  constructor(kind: DeviceKind, url: string | (() => Promise<string>), client: Client) {
     this.client = client;
-    this.#over = this.#run(attempts[kind], url);
+    this.#over = this.#run(attempts[kind], typeof url === 'string' ? async () => url : url);
   }
 
-  async #run(attempt: Attempt, url: string): Promise<void> {
+  async #run(attempt: Attempt, url: () => Promise<string>): Promise<void> {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       this.connections++;
-      await attempt(url, this.client, signal).catch(() => undefined);
+      await attempt(await url(), this.client, signal).catch(() => undefined);
       await sleep(PAUSE_MS, undefined, { signal }).catch(() => undefined);
     }
   }

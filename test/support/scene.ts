@@ -30,7 +30,7 @@ const Admission = z.looseObject({
 export type Admission = z.output<typeof Admission>;
 
 /** What the server writes about itself when it did something wrong. */
-const complaints = ['a promise was dropped', 'a request failed on our side'];
+export const complaints = ['a promise was dropped', 'a request failed on our side'];
 
 /** A running server and the fake it talks to. Disposing ends both, and fails if the server had to complain of itself. */
 export async function openScene(options: SceneOptions = {}): Promise<Scene> {
