@@ -23,6 +23,8 @@ export interface Seen {
   view: TurnView | undefined;
 }
 
+type Asked = ReturnType<typeof openAsked>;
+
 export interface RedisPage {
   page: LogPage;
   /** Number of the last entry, be it of another version. */
@@ -32,7 +34,7 @@ export interface RedisPage {
 export class RedisReads {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
-  readonly #asked = new Bounded<ReturnType<typeof openAsked>>(ASKED_KEPT);
+  readonly #asked = new Bounded<Asked>(ASKED_KEPT);
 
   constructor(link: RedisLink, index: RedisIndex) {
     this.#link = link;
@@ -66,15 +68,15 @@ export class RedisReads {
 
   async #rows(life: SessionLife, after: number, limit: number) {
     const base = this.#index.base(life);
-    const known = this.#asked.get(base)?.turnId ?? '';
-    const args = [life.epoch, after, limit, PAGE_CHARS, known, OVERDUE_MS];
+    const known = this.#asked.get(base);
+    const args = [life.epoch, after, limit, PAGE_CHARS, known?.turnId ?? '', OVERDUE_MS];
     const reply = listOf(await this.#link.run(steps.read, base, args));
     if (reply.length === 0) return undefined;
     const [head, live, asked, late, ...rows] = reply;
     if (late === 1) await this.#index.released([life]);
     return {
       head: numberOf(head),
-      live: this.#live(base, Fields.ofList(live), asked),
+      live: this.#live(base, Fields.ofList(live), asked, known),
       entries: rows.flatMap((row) => toRecord(row) ?? []),
       /** Number of the last that was looked at. */
       last: rows.length > 0 ? numberOf(listOf(rows.at(-1))[0]) : Math.max(after, 0),
@@ -117,7 +119,7 @@ export class RedisReads {
   }
 
   /** What a turn was asked; undefined when it is not there. */
-  async asked(base: string, turnId: string, n: string): Promise<ReturnType<typeof openAsked> | undefined> {
+  async asked(base: string, turnId: string, n: string): Promise<Asked | undefined> {
     const known = this.#asked.get(base);
     if (known?.turnId === turnId) return known;
     const sealed = await this.#link.send(`${base}:t`, 'HGET', `${base}:t`, n);
@@ -139,12 +141,17 @@ export class RedisReads {
     return reply.length === 0 ? undefined : reply;
   }
 
-  #live(base: string, fields: Fields, asked: Reply | undefined): TurnRecord | null {
+  /** `known` is what the script was told to be known. */
+  #live(
+    base: string,
+    fields: Fields,
+    sealed: Reply | undefined,
+    known: Asked | undefined,
+  ): TurnRecord | null {
     if (fields.isEmpty) return null;
-    const sealed = asked === undefined || asked === null ? '' : textOf(asked);
-    if (sealed !== '') this.#asked.set(base, openAsked(sealed));
-    const known = this.#asked.get(base);
-    if (known?.turnId !== fields.text('id')) throw new Error('A live turn without what it was asked');
-    return toTurn(known, fields);
+    if (known?.turnId === fields.text('id')) return toTurn(known, fields);
+    const asked = openAsked(textOf(sealed));
+    this.#asked.set(base, asked);
+    return toTurn(asked, fields);
   }
 }
