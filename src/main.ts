@@ -101,7 +101,7 @@ async function start(
   log: pino.Logger,
   resources: AsyncDisposableStack,
 ): Promise<{ app: App; speakers: Speakers; retrieval: LanceRetrieval | null }> {
-  const { store, slots } = await openStore(config, log, resources);
+  const { store, slots, now } = await openStore(config, log, resources);
   const speakers = openSpeakers(config, log, resources);
   const retrieval = config.RETRIEVAL === 'off' ? null : openRetrieval(config, log, resources);
   const app = createApp({
@@ -111,6 +111,7 @@ async function start(
     rawReplies: config.RAW_REPLIES,
     navigateWithModel: config.NAVIGATE_WITH_MODEL,
     slots,
+    now,
     adapter: await openAdapter(config, log, resources),
     guideName: config.GUIDE_NAME,
     webhook: openReceiver(config, resources),

@@ -193,7 +193,13 @@ export class Admissions {
     // while the process rests nobody is sent away: such a turn waits a little for the model, and has its line without it
     const always = plan.care.safety.mode !== 'normal';
     const hosts = () => speaker.hosts();
-    return slots.reserve({ client: session.clientId ?? client, hosts, always, first: false });
+    try {
+      return await slots.reserve({ client: session.clientId ?? client, hosts, always, first: false });
+    } catch (error) {
+      // a turn that is never sent away asks again when it runs
+      if (always && error instanceof AppError && error.code === 'STORE_UNAVAILABLE') return null;
+      throw error;
+    }
   }
 
   /** Asks the model, where there is something to ask; an input that is going to be refused is not waited for. */

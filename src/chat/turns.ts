@@ -111,15 +111,22 @@ export class Turns implements AsyncDisposable {
         await this.#renew();
         this.#renewedAt = now;
       }
-      if (this.#closing) return;
-      const taken = await this.takeOver();
       this.#isStoreAway = false;
+    } catch (error) {
+      this.#tellAway(error);
+    }
+    try {
+      const taken = this.#closing ? 0 : await this.takeOver();
       if (taken > 0) this.#parts.log.info({ taken }, 'turns taken over');
     } catch (error) {
-      // told once: it goes on until the store is back
-      if (!this.#isStoreAway) this.#parts.log.warn({ err: error }, 'leases not renewed');
-      this.#isStoreAway = true;
+      this.#tellAway(error);
     }
+  }
+
+  /** Once: it goes on until the store is back. */
+  #tellAway(error: unknown): void {
+    if (!this.#isStoreAway) this.#parts.log.warn({ err: error }, 'leases not renewed');
+    this.#isStoreAway = true;
   }
 
   async #renew(): Promise<void> {

@@ -12,6 +12,8 @@ import type { Store } from '../store/store.ts';
 export interface Kept {
   store: Store;
   slots: Slots;
+  /** ms since 1970, by a clock that all nodes share. */
+  now: () => number;
 }
 
 /** As the settings want it. Rejects with an Error of one line, fit for the person who starts the server. */
@@ -29,13 +31,14 @@ async function openEmbedded(config: Config, log: Log, resources: AsyncDisposable
   });
   resources.use(store);
   const { OLLAMA_SLOTS: size, OLLAMA_QUEUE: maxWaiting } = config;
-  return { store, slots: resources.use(new LocalSlots({ size, maxWaiting })) };
+  return { store, slots: resources.use(new LocalSlots({ size, maxWaiting })), now: Date.now };
 }
 
 async function openShared(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
   // loaded where it is used only: every start would pay for it
-  const [{ openRedis }, { RedisSlots }, { RedisStore }] = await Promise.all([
+  const [{ openRedis }, { RedisClock }, { RedisSlots }, { RedisStore }] = await Promise.all([
     import('../store/redis-open.ts'),
+    import('../store/redis-clock.ts'),
     import('../store/redis-slots.ts'),
     import('../store/redis.ts'),
   ]);
@@ -49,5 +52,7 @@ async function openShared(config: Config, log: Log, resources: AsyncDisposableSt
     leaseMs: config.LEASE_MS,
     log,
   });
-  return { store, slots: resources.use(slots) };
+  const clock = resources.use(new RedisClock(link));
+  await clock.sync();
+  return { store, slots: resources.use(slots), now: clock.now };
 }

@@ -115,33 +115,19 @@ export class RedisIndex {
 
   /** Sessions whose lease seems to have run out so long ago, the longest first. */
   async due(overdueMs: number, limit: number): Promise<Listed[]> {
-    const found = await Promise.all(
-      shards.map(async (shard) =>
-        listed('leases', shard, await this.#link.run(script.due, this.#shard(shard), [overdueMs, limit])),
-      ),
+    const found = await ofThoseThatAnswer(async (shard) =>
+      listed('leases', shard, await this.#link.run(script.due, this.#shard(shard), [overdueMs, limit])),
     );
-    return found.flat().sort((a, b) => Number(a.score) - Number(b.score));
+    return found.sort((a, b) => Number(a.score) - Number(b.score));
   }
 
   /** Sessions in which words of turns that ended before that time may lie. */
   async withWords(before: number, limit: number): Promise<Listed[]> {
-    const found = await Promise.all(
-      shards.map(async (shard) => {
-        const list = `${this.#shard(shard)}:words`;
-        const range = [
-          'ZRANGEBYSCORE',
-          list,
-          '-inf',
-          `(${before}`,
-          'WITHSCORES',
-          'LIMIT',
-          '0',
-          String(limit),
-        ];
-        return listed('words', shard, await this.#link.send(list, ...range));
-      }),
-    );
-    return found.flat();
+    return ofThoseThatAnswer(async (shard) => {
+      const list = `${this.#shard(shard)}:words`;
+      const range = ['ZRANGEBYSCORE', list, '-inf', `(${before}`, 'WITHSCORES', 'LIMIT', '0', String(limit)];
+      return listed('words', shard, await this.#link.send(list, ...range));
+    });
   }
 
   /** Puts an entry to another time, or strikes it out, unless it changed meanwhile. */
@@ -182,6 +168,15 @@ export class RedisIndex {
 }
 
 const shards = Array.from({ length: SHARDS }, (_, shard) => shard);
+
+/** What the shards hold together: one whose master is away holds up no other. @throws STORE_UNAVAILABLE none answers */
+async function ofThoseThatAnswer(ask: (shard: number) => Promise<Listed[]>): Promise<Listed[]> {
+  const asked = await Promise.allSettled(shards.map(ask));
+  const answers = asked.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  const [failure] = asked.flatMap((one) => (one.status === 'rejected' ? [one.reason] : []));
+  if (answers.length === 0) throw failure;
+  return answers.flat();
+}
 
 function shardOf(key: string): number {
   return (Buffer.from(key.slice(0, 4), 'base64url')[0] ?? 0) % SHARDS;

@@ -56,6 +56,8 @@ const script = loadScript('slots', 'time');
 
 /** A wake-up may be lost: whoever waits looks this often by itself … */
 const LOOK_MS = 1_000;
+/** Tickets that are to be given back once Redis is there again; those beyond go with their lease. */
+const LEAVING_MAX = 10_000;
 /** … and no more often than this, however many wake-ups there are. */
 const GAP_MS = 50;
 
@@ -122,7 +124,8 @@ export class RedisSlots implements Slots {
       return standing;
     } catch (error) {
       // it may be there all the same
-      if (!(error instanceof AppError && error.code === 'MODEL_BUSY')) this.#leaving.add(ticket.id);
+      const isBusy = error instanceof AppError && error.code === 'MODEL_BUSY';
+      if (!isBusy && this.#leaving.size < LEAVING_MAX) this.#leaving.add(ticket.id);
       this.#keepTime();
       throw error;
     }

@@ -58,6 +58,14 @@ export class RedisTails {
     return false;
   }
 
+  /** What Redis says of the end of a log; undefined: it is not there any more. */
+  compare(base: string, head: number | undefined): void {
+    const tail = this.#byBase.get(base);
+    if (!tail) return;
+    const isShorter = head === undefined || head < tail.head;
+    if (isShorter || head > Math.max(tail.head, tail.coming)) spoil(tail);
+  }
+
   /** Something may have changed. */
   spoil(base: string): void {
     const tail = this.#byBase.get(base);

@@ -73,7 +73,9 @@ export class RedisWrites {
     const place = basis === null ? await this.#index.place(session) : null;
     const life = { ...session, epoch: basis?.epoch ?? session.epoch };
     const document = admission(request, place);
-    let isMade = false;
+    const unplace = async () => {
+      if (place !== null) await this.#index.unplace(session, place).catch(() => undefined);
+    };
     try {
       const admit = async (args: PeopleArgs) => {
         const step = (seen: Seen | undefined) =>
@@ -82,11 +84,13 @@ export class RedisWrites {
       };
       const carried = { alerts, audit, client };
       const admitted = await this.#people.with(session, carried, admit, ({ kind }) => kind !== 'admitted');
-      isMade = admitted.kind === 'admitted';
-      if (isMade) this.#reads.keep(base, request);
+      if (admitted.kind === 'admitted') this.#reads.keep(base, request);
+      else await unplace();
       return admitted;
-    } finally {
-      if (place !== null && !isMade) await this.#index.unplace(session, place).catch(() => undefined);
+    } catch (error) {
+      // one that may have been made keeps its place: who finds nothing there strikes it out
+      if (error instanceof AppError && error.code !== 'STORE_UNAVAILABLE') await unplace();
+      throw error;
     }
   }
 

@@ -1,5 +1,4 @@
 // The store of several nodes: Redis, or a Cluster of them. Every step on a session is one script on one slot.
-import { randomUUID } from 'node:crypto';
 import type { AlertStatus } from '../contract/types.ts';
 import type { Log } from '../log.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
@@ -21,16 +20,16 @@ import type {
   Store,
   TurnEntry,
   TurnRecord,
-  TurnView,
 } from './store.ts';
 import { Bounded } from './bounded.ts';
 import { RedisCreation } from './redis-creation.ts';
 import { RedisIndex } from './redis-index.ts';
+import { newEpoch, RedisLeases } from './redis-leases.ts';
 import { RedisPeople } from './redis-people.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisTails } from './redis-tails.ts';
 import { Watchers } from './watchers.ts';
-import { LISTED, toListed, toSession, toView } from './redis-records.ts';
+import { LISTED, toListed } from './redis-records.ts';
 import { Fields, listOf, numberOf, textOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
 import { RedisWrites } from './redis-writes.ts';
@@ -41,8 +40,6 @@ const LIST_BATCH = 200;
 /** A client may say that it has read more than there is, and be wrong: that is believed no more often than this. */
 const RENEW_MS = 60_000;
 const RENEWED_KEPT = 10_000;
-/** More sessions are looked at than turns are wanted: other nodes look for the same. */
-const DUE_FACTOR = 2;
 
 /** Once made, it takes over the link. */
 export class RedisStore implements Store {
@@ -54,6 +51,7 @@ export class RedisStore implements Store {
   readonly #reads: RedisReads;
   readonly #writes: RedisWrites;
   readonly #creation: RedisCreation;
+  readonly #leases: RedisLeases;
   readonly #people: RedisPeople;
   readonly #tails = new RedisTails();
   readonly #watchers: Watchers;
@@ -69,6 +67,7 @@ export class RedisStore implements Store {
     this.#people = new RedisPeople(link, this.#index, onFault);
     const lost = (life: SessionLife, seq: number) => this.#lost(life, seq);
     this.#writes = new RedisWrites(link, this.#index, this.#reads, this.#people, lost);
+    this.#leases = new RedisLeases(link, this.#index, log, (session) => this.#isLess(session));
     this.#creation = new RedisCreation(link, this.#index, this.#reads, (life) => this.remove(life));
     this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
     this.#log = log;
@@ -82,10 +81,7 @@ export class RedisStore implements Store {
     const base = this.#index.base(ref);
     const session = await this.#reads.session(base);
     if (!session) return undefined;
-    const seen = this.#tails.beyond(base, session.epoch, session.lastSeq);
-    if (seen === undefined) this.#tails.saw(base, session.epoch, session.lastSeq);
-    else if (await this.#lost(session, seen)) return this.#reads.session(base);
-    return session;
+    return (await this.#isLess(session)) ? this.#reads.session(base) : session;
   }
 
   async rewound(session: SessionRecord, seq: number): Promise<SessionRecord | undefined> {
@@ -132,32 +128,16 @@ export class RedisStore implements Store {
     return this.#changing(life, this.#writes.cancel(life, turnId));
   }
 
-  async renew(leases: Lease[], leaseMs: number): Promise<Lease[]> {
-    const held = await Promise.all(leases.map((lease) => this.#lease(lease, leaseMs)));
-    await this.#index.renewed(
-      leases.filter((_, at) => held[at]),
-      leaseMs,
-    );
-    return leases.filter((_, at) => !held[at]);
+  renew(leases: Lease[], leaseMs: number) {
+    return this.#leases.renew(leases, leaseMs);
   }
 
-  async release(leases: Lease[]): Promise<void> {
-    const held = await Promise.all(leases.map((lease) => this.#lease(lease, 0)));
-    await this.#index.released(leases.filter((_, at) => held[at]));
+  release(leases: Lease[]) {
+    return this.#leases.release(leases);
   }
 
-  async takeOver(_node: string, leaseMs: number, limit: number, overdueMs = 0) {
-    const found: { session: SessionRecord; view: TurnView }[] = [];
-    while (found.length < limit) {
-      const due = await this.#index.due(overdueMs, DUE_FACTOR * limit);
-      for (const one of due) {
-        const taken_ = await this.#take(one, leaseMs, overdueMs);
-        if (taken_) found.push(taken_);
-        if (found.length === limit) break;
-      }
-      if (due.length === 0) break;
-    }
-    return found;
+  takeOver(_node: string, leaseMs: number, limit: number, overdueMs = 0) {
+    return this.#leases.takeOver(leaseMs, limit, overdueMs);
   }
 
   note(life: SessionLife, entries: NewEntry[], change: Parameters<Store['note']>[2], also?: NoteRequest) {
@@ -226,7 +206,7 @@ export class RedisStore implements Store {
     return Promise.all(
       lives.map(async (life) => {
         const head = await this.#reads.head(life);
-        if (head !== undefined) this.#tails.isKnown(this.#index.base(life), String(head));
+        this.#tails.compare(this.#index.base(life), head);
         return head;
       }),
     );
@@ -344,32 +324,25 @@ export class RedisStore implements Store {
     }
   }
 
+  /** Whether Redis has less of a session than it acknowledged here; it has another epoch then. [P-9] */
+  async #isLess(session: SessionRecord): Promise<boolean> {
+    const base = this.#index.base(session);
+    const seen = this.#tails.beyond(base, session.epoch, session.lastSeq);
+    if (seen !== undefined) return this.#lost(session, seen);
+    this.#tails.saw(base, session.epoch, session.lastSeq);
+    return false;
+  }
+
   /**
    * Somebody has seen an entry of that number, and Redis has less: it lost what it had acknowledged, and would give numbers
    * twice. Answers whether that is so. [P-9]
    */
   async #lost(life: SessionLife, seq: number): Promise<boolean> {
-    const args = [life.epoch, randomUUID().replaceAll('-', ''), seq];
+    const args = [life.epoch, newEpoch(), seq];
     if ((await this.#link.run(steps.renewEpoch, this.#index.base(life), args)) !== 1) return false;
     this.#log.warn({}, 'Redis has lost entries that were read before: who follows the session begins anew');
     await this.#index.released([life]);
     return true;
-  }
-
-  async #lease({ epoch, turnId, generation, ...ref }: Lease, ms: number): Promise<boolean> {
-    const args = [epoch, turnId, generation, ms];
-    return (await this.#link.run(steps.lease, this.#index.base(ref), args)) === 1;
-  }
-
-  async #take(one: Listed, leaseMs: number, overdueMs: number) {
-    const base = this.#index.baseOf(one.digest);
-    const [kind, what, view] = listOf(await this.#link.run(steps.take, base, [leaseMs, overdueMs]));
-    if (kind === 'none') await this.#index.relist(one, null);
-    if (kind === 'held') await this.#index.relist(one, numberOf(what));
-    if (kind !== 'taken') return undefined;
-    const taken_ = { session: toSession(Fields.ofList(what)), view: toView(view) };
-    await this.#index.enlist(taken_.session, leaseMs);
-    return taken_;
   }
 
   async #compact(one: Listed, endedBefore: number): Promise<number> {

@@ -120,6 +120,46 @@ describe('a Redis that lost what it acknowledged', () => {
     expect(again?.epoch).toBe(ahead?.epoch);
   });
 
+  it('[P-9] gives a turn that is taken over after a restart another epoch: readers may have been further', async () => {
+    await using restarted = await startRedis({ persistent: true });
+    await using bench = await openRedisBench([restarted.url]);
+    const { store } = bench;
+    const { lease } = await admit(store, 'restarted', 'turn');
+    await store.append(lease, [token('turn', 0, 'kept ')], LEASE_MS);
+    await restarted.persisted();
+    await restarted.restart();
+    await expect.poll(() => store.healthy(), { timeout: 10_000 }).toBe(true);
+    await bench.advance(2 * LEASE_MS);
+
+    const [taken] = await store.takeOver('node', LEASE_MS, 10);
+
+    expect(taken?.view).toMatchObject({ text: 'kept ', turn: { generation: 2 } });
+    expect(taken?.session.epoch).not.toBe(lease.epoch);
+    expect(await store.read(lease, 2, 10)).toBeUndefined();
+    const heir = { ...lease, epoch: taken?.session.epoch ?? '', generation: 2 };
+    expect(await store.append(heir, [token('turn', 5, 'on')], LEASE_MS)).toBe('appended');
+  });
+
+  it('is noticed by a follower whose wake-ups are lost, also when the session is gone', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const other = await bench.join();
+    const { lease } = await admit(store, 'muted', 'turn');
+    let wakes = 0;
+    using _follower = other.watch(lease, () => (wakes += 1));
+    await expect.poll(() => wakes).toBeGreaterThan(0);
+    const before = await other.read(lease, 0, 10);
+    for (const key of (await redis.command('KEYS', `${keyOf(bench.prefix, 'muted')}*`)).split('\n')) {
+      await redis.command('DEL', key);
+    }
+
+    const heads = await other.heads([lease]);
+
+    expect(before?.head).toBe(1);
+    expect(heads).toEqual([undefined]);
+    expect(await other.read(lease, 0, 10)).toBeUndefined();
+  });
+
   it('knows nothing of a session after all data is gone, and lets it be made anew', async () => {
     await using bench = await open();
     const { store } = bench;
@@ -264,6 +304,18 @@ describe('a step that a node did not live to finish', () => {
 
     expect(listed).toMatchObject({ total: 1, next: null, sessions: [{ sessionId: 'there' }] });
     expect(await redis.command('ZCARD', list)).toBe('1');
+  });
+});
+
+describe('a session with more alerts than a script can return at once', () => {
+  it('can be removed all the same', async () => {
+    await using bench = await open();
+    const { lease } = await admit(bench.store, 'many', 'turn');
+    const key = `${keyOf(bench.prefix, 'many')}:a`;
+    const alerts = Array.from({ length: 9_000 }, (_, index) => [`alert ${index}`, '[]']);
+    await redis.command('HSET', key, ...alerts.flat());
+
+    expect(await bench.store.remove(lease)).toBe(true);
   });
 });
 

@@ -30,7 +30,7 @@ redis.call('HSET', S, 'n', number)
 touch(at)
 if a.client ~= '' then redis.call('HSET', S, 'client', string.format('%016.0f:', micros()) .. a.client) end
 set(V, a.turn)
-set(V, { n = number, first = first, last = last, started = at, phaseAt = at, ['until'] = at + a.lease })
+set(V, { n = number, first = first, last = last, started = at, phaseAt = at, ['until'] = at + a.lease, run = run_id() })
 redis.call('HSET', T, number, a.asked)
 redis.call('HSET', I, 't' .. a.turn.id, number)
 if a.input ~= '' then redis.call('HSET', I, 'i' .. a.input, number) end

@@ -5,7 +5,8 @@ local epoch, place, key, client = unpack(redis.call('HMGET', S, 'epoch', 'place'
 if epoch ~= a.epoch then return {} end
 local turn = live_turn()
 if turn then wake_owner(turn) end
-local answer = { place, key, client, unpack(redis.call('HKEYS', B .. ':a')) }
+local answer = { place, key, client }
+for at, alert in ipairs(redis.call('HKEYS', B .. ':a')) do answer[3 + at] = alert end
 redis.call('DEL', S, L, V, T, I, C, H, B .. ':a')
 local at = now()
 redis.call('HSET', X, epoch, at)

@@ -22,6 +22,12 @@ local function wake_owner(turn)
   redis.call('SPUBLISH', B, 'over ' .. turn.id .. ' ' .. turn.gen)
 end
 
+-- Which start of Redis this is: it may have lost what the one before had acknowledged.
+local function run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+end
+
 local function fields_of(flat)
   local found = {}
   for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end
@@ -111,7 +117,7 @@ local function close(turn, over, entries, at)
   local seq = add(last - 1, entries)
   for name, value in pairs(over) do turn[name] = value end
   turn.last, turn.ended, turn.pos = last, at, ''
-  for _, name in ipairs({ 'memory', 'call', 'until', 'node', 'human', 'epoch' }) do turn[name] = nil end
+  for _, name in ipairs({ 'memory', 'call', 'until', 'node', 'human', 'epoch', 'run' }) do turn[name] = nil end
   redis.call('HSET', T, turn.n .. '.e', cjson.encode(turn))
   redis.call('DEL', V)
   redis.call('ZADD', C, at, turn.n)
