@@ -67,7 +67,10 @@ export interface ChatClient extends Disposable {
   readonly connection: Readable<ConnectionState>;
   /** What the server last said of its model; null: nothing. */
   readonly model: Readable<ModelStatus | null>;
-  /** The latest words of the people behind the server to everybody, beside every session; null: none since this client was made. */
+  /**
+   * The latest words of the people behind the server to everybody, beside every session; null: none since this client was made. Each
+   * stream brings a copy: the same `at` is the same notice.
+   */
   readonly notice: Readable<Notice | null>;
   /**
    * The session of that id, which need not exist yet: its first input makes it. Without an id the server makes one (`session.id`

@@ -39,8 +39,6 @@ class Client implements ChatClient {
   readonly #byId = new Map<string, Session>();
   /** Of sessions that this client makes or made: another one gets a key of its own. */
   readonly #keys = new Set<string>();
-  /** All that were told. */
-  readonly #notices = new Set<string>();
   readonly #url: string;
   readonly #unwatch: () => void;
 
@@ -72,16 +70,8 @@ class Client implements ChatClient {
 
   #announced({ event, data }: Announcement): void {
     if (event === 'model:status') this.model.set(data);
-    if (event === 'server:notice') this.#noticed(data);
+    if (event === 'server:notice') this.notice.set(data);
     if (event === 'auth:expiring') void this.#refresh().catch(() => {});
-  }
-
-  /** Every stream brings it, and not all at once. */
-  #noticed({ text, at }: Notice): void {
-    const key = `${at} ${text}`;
-    if (this.#notices.has(key)) return;
-    this.#notices.add(key);
-    this.notice.set({ text, at });
   }
 
   /** A string cannot be refreshed: the server ends the connection when it has run out. */

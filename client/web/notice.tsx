@@ -10,11 +10,12 @@ export interface NoticeShown {
   onClose: () => void;
 }
 
-/** The latest notice, until it is closed. */
+/** The latest notice, until it is closed. Copies of it, and older ones, do not open it again. */
 export function useNotice(client: ChatClient): NoticeShown {
   const latest = useReadable(client.notice);
-  const [closed, setClosed] = useState<Notice | null>(null);
-  return { notice: latest === closed ? null : latest, onClose: () => setClosed(latest) };
+  const [closedAt, setClosedAt] = useState('');
+  const isClosed = latest === null || latest.at <= closedAt;
+  return { notice: isClosed ? null : latest, onClose: () => setClosedAt(latest?.at ?? '') };
 }
 
 /** Words of the people behind the server to everybody: beside the conversation, never in it. */
