@@ -17,6 +17,9 @@ interface Taken {
 /** More sessions are looked at than turns are wanted: other nodes look for the same. */
 const DUE_FACTOR = 2;
 
+/** Longer than a follower takes to look whether a log is as long as it was: once a second, and the time to reconnect. */
+const RESTART_MS = 2_500;
+
 export const newEpoch = (): string => randomUUID().replaceAll('-', '');
 
 export class RedisLeases {
@@ -83,7 +86,7 @@ export class RedisLeases {
 
   async #take(one: Listed, leaseMs: number, overdueMs: number): Promise<Taken | undefined> {
     const base = this.#index.baseOf(one.digest);
-    const args = [leaseMs, overdueMs, newEpoch()];
+    const args = [leaseMs, overdueMs, RESTART_MS];
     const [kind, what, view] = listOf(await this.#link.run(steps.take, base, args));
     if (kind === 'none') await this.#index.relist(one, null);
     if (kind === 'held') await this.#index.relist(one, numberOf(what));
