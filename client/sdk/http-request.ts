@@ -25,7 +25,7 @@ function segment(value: unknown): string {
     throw new ChatError({
       code: 'VALIDATION_FAILED',
       status: 422,
-      message: 'not in a path',
+      message: '',
     });
   return encodeURIComponent(text);
 }
@@ -52,8 +52,11 @@ export function lineOf(url: string, name: OperationName, input: Fields) {
 
 /** The error body of an answer; what no server of ours wrote is told by its status. */
 export async function refusalOf(response: Response): Promise<ChatError | ConnectionError> {
-  const body: unknown = await response.json().catch(() => null);
-  const refusal: Partial<Refusal> = typeof body === 'object' && body !== null ? body : {};
+  // a body that is no JSON is somebody else's; one that was cut off is none
+  const body: unknown = await response.json().catch((error: unknown) => {
+    if (!(error instanceof SyntaxError)) throw error;
+  });
+  const refusal: Partial<Refusal> = Object(body);
   if (!isErrorCode(refusal.code)) return new ConnectionError('unreachable', { cause: response.status });
   const after = Number(response.headers.get('Retry-After'));
   return new ChatError({

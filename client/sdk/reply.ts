@@ -124,5 +124,4 @@ function errorOf({ state, error }: TurnView): ChatError {
   return new ChatError(error ?? { code: 'INTERNAL', status: 500, message: '' });
 }
 
-export const cancelled = (): ChatError =>
-  new ChatError({ code: 'TURN_CANCELLED', status: 409, message: 'cancelled' });
+export const cancelled = (): ChatError => new ChatError({ code: 'TURN_CANCELLED', status: 409, message: '' });
