@@ -97,11 +97,6 @@ export class RedisIndex {
     await this.#link.run(script.enlist, this.#shard(shardOf(key)), [key, leaseMs]);
   }
 
-  /** The leases of these sessions were renewed. */
-  async renewed(refs: readonly SessionRef[], leaseMs: number): Promise<void> {
-    await Promise.all(refs.map((ref) => this.enlist(ref, leaseMs)));
-  }
-
   /** The leases of these sessions are given back. */
   async released(refs: readonly SessionRef[]): Promise<void> {
     const keys = refs.map(sessionKey);

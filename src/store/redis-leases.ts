@@ -1,5 +1,4 @@
 // Who owns which turn, and until when. The lease lies with the turn; the list of all leases only says where to look.
-import { randomUUID } from 'node:crypto';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Listed, RedisIndex } from './redis-index.ts';
@@ -19,8 +18,6 @@ const DUE_FACTOR = 2;
 
 /** Longer than a follower takes to look whether a log is as long as it was: once a second, and the time to reconnect. */
 const RESTART_MS = 2_500;
-
-export const newEpoch = (): string => randomUUID().replaceAll('-', '');
 
 export class RedisLeases {
   readonly #link: RedisLink;
@@ -44,10 +41,8 @@ export class RedisLeases {
   async renew(leases: Lease[], leaseMs: number): Promise<Lease[]> {
     const asked = await Promise.allSettled(leases.map((lease) => this.#lease(lease, leaseMs)));
     const answers = asked.map((answer) => (answer.status === 'fulfilled' ? answer.value : undefined));
-    await this.#index.renewed(
-      leases.filter((_, at) => answers[at] === true),
-      leaseMs,
-    );
+    const held = leases.filter((_, at) => answers[at] === true);
+    await Promise.all(held.map((lease) => this.#index.enlist(lease, leaseMs)));
     if (leases.length > 0 && answers.every((answer) => answer === undefined)) throw reasonIn(asked);
     return leases.filter((_, at) => answers[at] === false);
   }

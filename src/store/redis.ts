@@ -1,4 +1,5 @@
 // The store of several nodes: Redis, or a Cluster of them. Every step on a session is one script on one slot.
+import { randomUUID } from 'node:crypto';
 import type { AlertStatus } from '../contract/types.ts';
 import type { Log } from '../log.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
@@ -24,7 +25,7 @@ import type {
 import { Bounded } from './bounded.ts';
 import { RedisCreation } from './redis-creation.ts';
 import { RedisIndex } from './redis-index.ts';
-import { newEpoch, RedisLeases } from './redis-leases.ts';
+import { RedisLeases } from './redis-leases.ts';
 import { RedisPeople } from './redis-people.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisTails } from './redis-tails.ts';
@@ -338,7 +339,7 @@ export class RedisStore implements Store {
    * twice. Answers whether that is so. [P-9]
    */
   async #lost(life: SessionLife, seq: number): Promise<boolean> {
-    const args = [life.epoch, newEpoch(), seq];
+    const args = [life.epoch, randomUUID().replaceAll('-', ''), seq];
     if ((await this.#link.run(steps.renewEpoch, this.#index.base(life), args)) !== 1) return false;
     this.#log.warn({}, 'Redis has lost entries that were read before: who follows the session begins anew');
     await this.#index.released([life]);

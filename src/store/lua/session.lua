@@ -22,12 +22,6 @@ local function wake_owner(turn)
   redis.call('SPUBLISH', B, 'over ' .. turn.id .. ' ' .. turn.gen)
 end
 
--- Which start of Redis this is: it may have lost what the one before had acknowledged.
-local function run_id()
-  local info = redis.pcall('INFO', 'server')
-  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
-end
-
 local function fields_of(flat)
   local found = {}
   for i = 1, #flat, 2 do found[flat[i]] = flat[i + 1] end

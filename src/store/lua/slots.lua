@@ -24,8 +24,7 @@ local hasNews = false
 
 -- Where Redis lost this state, or a part of it, nodes run more than it knows: they tell it before anything is given out.
 local function isYoung()
-  local info = redis.pcall('INFO', 'server')
-  local run = type(info) == 'string' and info:match('run_id:(%w+)') or ''
+  local run = run_id()
   if redis.call('HGET', key, 'run') ~= run then
     redis.call('HSET', key, 'run', run, 'born', at)
   end

@@ -7,3 +7,9 @@ end
 local function now()
   return math.floor(micros() / 1000)
 end
+
+-- Which start of Redis this is: it may have lost what the one before had acknowledged.
+local function run_id()
+  local info = redis.pcall('INFO', 'server')
+  return type(info) == 'string' and string.match(info, 'run_id:(%w+)') or ''
+end
