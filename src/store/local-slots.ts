@@ -5,26 +5,31 @@ import { HeldTicket } from './ticket.ts';
 
 interface Seat {
   request: SlotRequest;
-  round: number;
+  /** Of a round: its even half is for turns that are the only ones of their clients when they come, the odd one for others. */
+  half: number;
   ticket: HeldTicket;
 }
 
 /** How soon it is seen that a host is there again on which somebody waits. */
 const LOOK_MS = 250;
 
+/** The even half of the round after this one. */
+const nextRound = (half: number): number => half - (half % 2) + 2;
+
 const goesBefore = (a: Seat, b: Seat): boolean =>
-  a.request.first === b.request.first ? a.round < b.round : a.request.first;
+  a.request.first === b.request.first ? a.half < b.half : a.request.first;
 
 /** The slots of one process. */
 export class LocalSlots implements Slots {
   readonly #size: number;
   readonly #maxWaiting: number;
   readonly #running = new Map<Seat, string>();
-  /** Those that go first, then by round, then by arrival. */
+  /** Those that go first, then by half, then by arrival. */
   readonly #waiting: Seat[] = [];
   /** Hosts that were ever named. */
   readonly #names = new Set<string>();
-  #round = 0;
+  /** The latest half of which a turn was granted. */
+  #half = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { size: number; maxWaiting: number }) {
@@ -38,19 +43,19 @@ export class LocalSlots implements Slots {
     const isFull = this.#waiting.length >= this.#maxWaiting && this.#hostFor(request) === undefined;
     if (isFull && !request.always) throw new AppError('MODEL_BUSY', { retryAfterMs: BUSY_RETRY_MS });
     const ticket = new HeldTicket(this.#waiting.length + 1, () => this.#leave(seat));
-    const seat = { request, round: this.#nextRound(request.client), ticket };
+    const seat = { request, half: this.#halfFor(request.client), ticket };
     const behind = this.#waiting.findIndex((other) => goesBefore(seat, other));
     this.#waiting.splice(behind < 0 ? this.#waiting.length : behind, 0, seat);
     this.#advance({ looks: isFree });
     return ticket;
   }
 
-  #nextRound(client: string): number {
-    let round = this.#round;
+  #halfFor(client: string): number {
+    let half = nextRound(this.#half);
     for (const seat of [...this.#running.keys(), ...this.#waiting]) {
-      if (seat.request.client === client) round = Math.max(round, seat.round + 1);
+      if (seat.request.client === client) half = Math.max(half, nextRound(seat.half) + 1);
     }
-    return round;
+    return half;
   }
 
   #leave(seat: Seat): void {
@@ -88,7 +93,7 @@ export class LocalSlots implements Slots {
       this.#waiting.splice(at, 1);
       this.#running.set(seat, host);
       // one that goes first is out of turn
-      if (!seat.request.first) this.#round = Math.max(this.#round, seat.round);
+      if (!seat.request.first) this.#half = Math.max(this.#half, seat.half);
       seat.ticket.grant(host);
     }
   }

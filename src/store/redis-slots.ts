@@ -47,6 +47,7 @@ interface NewTicket {
 }
 
 interface Step {
+  round: number;
   leave: string[];
   keep: object[];
   add?: NewTicket;
@@ -82,6 +83,8 @@ export class RedisSlots implements Slots {
   #looking: Promise<void> | undefined;
   #next: NodeJS.Timeout | undefined;
   #lookedAt = -Infinity;
+  /** The latest one heard of: Redis may lose it. */
+  #round = 0;
   #wakes = 0;
   #wasAway = false;
   #isClosed = false;
@@ -131,11 +134,13 @@ export class RedisSlots implements Slots {
     }
   }
 
-  async #step(step: Step): Promise<{ isBusy: boolean; standings: Standing[] }> {
+  async #step(news: Omit<Step, 'round'>): Promise<{ isBusy: boolean; standings: Standing[] }> {
     const { leaseMs, size, maxWaiting } = this.#options;
+    const step: Step = { round: this.#round, ...news };
     const args = [leaseMs, size, maxWaiting, JSON.stringify(step)];
     const reply = await this.#link.run(script, this.#key, args);
-    const [word, ...standings]: readonly Reply[] = Array.isArray(reply) ? reply : [reply];
+    const [word, round, ...standings]: readonly Reply[] = Array.isArray(reply) ? reply : [reply];
+    this.#round = Math.max(this.#round, Number(round ?? 0));
     return { isBusy: word === 'busy', standings: standings.map(readStanding) };
   }
 

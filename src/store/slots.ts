@@ -16,7 +16,7 @@ export interface Ticket {
   readonly granted: Promise<void>;
   /**
    * 1 is next; null once the slot is ours. It only falls, unless a turn comes in that goes before: one that is `first`, or,
-   * where this is not the only turn of its client, one of a client with fewer.
+   * where its client had another turn when it came, one of a client with fewer, as long as its round has not begun.
    */
   readonly position: number | null;
   /** Where the slot is; null while there is none. */
@@ -29,10 +29,11 @@ export interface Ticket {
 
 /**
  * Slots of one model on one host or several, the same number on each, with one queue before them. It is fair between
- * clients and first come first served within one. It goes in rounds, as start-time fair queueing does: in each round every
- * client has one turn, and a client's next turn belongs to the round after its last one. So nobody waits for the tail of
- * one who sent fifty, and that tail is not put off for ever by those who come later. A turn that can run nowhere now does
- * not hold up those behind it that can. What is held when it is disposed is given back.
+ * clients and first come first served within one. It goes in rounds: in each every client has one turn at most. A client
+ * with no turn here joins the next round, never the one under way; its further turns join the rounds after that one, each
+ * behind all turns of its round that are the only ones of their clients. So nobody waits for the tail of one who sent fifty,
+ * and those who come later pass a turn only until its round begins: each of them once for every round before it. A turn
+ * that can run nowhere now does not hold up those behind it that can. What is held when it is disposed is given back.
  */
 export interface Slots extends AsyncDisposable {
   /**

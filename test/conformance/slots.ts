@@ -14,8 +14,8 @@ import { describe, expect, it } from 'vitest';
 import type { Slots, Ticket } from '../../src/store/slots.ts';
 import { turnOf } from '../support/slot-request.ts';
 import { deadline } from '../support/wait.ts';
-
-export type OpenSlots = (options: { size: number; maxWaiting: number }) => Promise<Slots>;
+import { fairCases } from './slots-fair.ts';
+import type { OpenSlots } from './slots-fair.ts';
 
 /** Resolves when the ticket stands there; null: when it has its slot. */
 export async function standsAt(ticket: Ticket, position: number | null): Promise<void> {
@@ -305,6 +305,7 @@ function walkCases(open: OpenSlots): void {
 export function slotsConformance(name: string, open: OpenSlots): void {
   describe(`slots: ${name}`, () => {
     describe('one queue', () => queueCases(open));
+    describe('fair', () => fairCases(open));
     describe('several hosts', () => hostCases(open));
     describe('a walk', () => walkCases(open));
   });

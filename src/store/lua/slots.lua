@@ -1,5 +1,5 @@
 -- One look at the slots of a model: what is given back, what its node keeps, and what is new; then what is free is given out.
--- KEYS[1]    hash: born (ms; of this state), run (of the server that held it), round, last (arrival, in µs)
+-- KEYS[1]    hash: born (ms; of this state), run (of the server that held it), round (the latest granted), last (arrival, in µs)
 -- :q         sorted by name: those who wait, as <order><id>
 -- :h         hash: id -> hosts it may run on, a JSON list
 -- :r         hash: id -> host it runs on
@@ -9,9 +9,12 @@
 -- :s         hash: hosts, a JSON list -> how many wait for just these
 -- :w         channel: a position or a grant of somebody else has changed
 -- <order> is 27 characters: 0 for those that go first, else 1; the round; the arrival.
+-- <round> counts halves: of each round the even one is for turns that are the only ones of their clients when they come, the
+-- odd one for others.
 -- ARGV: lease in ms, slots per host, places in the queue, JSON:
---   leave [id], keep [{id, client, order, host or hosts}], add {id, client, first, always, hosts} or nothing
--- Answers: 'ok' or 'busy', then for each kept ticket, and last for the new one: id, position or 0, host, order.
+--   round (the latest this node heard of), leave [id], keep [{id, client, order, host or hosts}],
+--   add {id, client, first, always, hosts} or nothing
+-- Answers: 'ok' or 'busy', the round, then for each kept ticket, and last for the new one: id, position or 0, host, order.
 -- `hosts` is a JSON list as text. <client> has the same length for all, and no ~.
 local key = KEYS[1]
 local lease, size, places = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -43,11 +46,26 @@ local function roundOf(order)
   return tonumber(order:sub(2, 11))
 end
 
-local function nextRound(client)
-  local round = tonumber(redis.call('HGET', key, 'round') or '0')
+local function latestRound()
+  return tonumber(redis.call('HGET', key, 'round') or '0')
+end
+
+local function reachRound(round)
+  if round > latestRound() then
+    redis.call('HSET', key, 'round', round)
+  end
+end
+
+-- The even half of the round after this one.
+local function nextRound(half)
+  return half - half % 2 + 2
+end
+
+local function roundFor(client)
+  local round = nextRound(latestRound())
   local own = redis.call('ZRANGE', key .. ':c', '[' .. client .. '~', '[' .. client, 'BYLEX', 'REV', 'LIMIT', 0, 1)[1]
   if own then
-    round = math.max(round, tonumber(own:sub(#client + 1, #client + 10)) + 1)
+    round = math.max(round, nextRound(tonumber(own:sub(#client + 1, #client + 10))) + 1)
   end
   return string.format('%010d', round)
 end
@@ -116,7 +134,7 @@ local function run(id, order, host)
   redis.call('HSET', key .. ':r', id, host)
   -- one that goes first is out of turn
   if order:sub(1, 1) == '1' then
-    redis.call('HSET', key, 'round', math.max(roundOf(order), tonumber(redis.call('HGET', key, 'round') or '0')))
+    reachRound(roundOf(order))
   end
 end
 
@@ -201,12 +219,14 @@ local function add(ticket)
   if not isFree and not ticket.always and redis.call('ZCARD', key .. ':q') >= places then
     return false
   end
-  local order = (ticket.first and '0' or '1') .. nextRound(ticket.client) .. arrive()
+  local order = (ticket.first and '0' or '1') .. roundFor(ticket.client) .. arrive()
   hold(ticket.id, ticket.client, order)
   wait(ticket.id, order, ticket.hosts)
   return true
 end
 
+-- where Redis lost it, it does not begin again: those who wait would be put off
+reachRound(request.round)
 for _, id in ipairs(redis.call('ZRANGE', key .. ':l', '-inf', at, 'BYSCORE')) do
   drop(id)
 end
@@ -223,7 +243,7 @@ if request.add then
   give()
 end
 
-local answer = { isIn and 'ok' or 'busy' }
+local answer = { isIn and 'ok' or 'busy', latestRound() }
 local function tell(id, order)
   local rank = redis.call('ZRANK', key .. ':q', order .. id)
   local host = not rank and redis.call('HGET', key .. ':r', id) or ''
