@@ -1,5 +1,6 @@
 // When a person is called, how urgently, and what is told: never the words of the session. [US-40]
 import type { SafetyLevel, SafetyMode, Urgency } from '../contract/types.ts';
+import { placeOf } from './resources.ts';
 
 /** SAFETY.md 1.2, the column on escalation; a passive wish only when it comes again. */
 const urgencies: Readonly<Record<SafetyLevel, Urgency | null>> = {
@@ -53,6 +54,20 @@ export interface AlertFacts {
 
 export const requiresAck = (urgency: Urgency): boolean => urgency !== 'notice';
 
+/** The language and region of a locale, which may be any text of a client; null of one that names no language. */
+export function localeTag(locale: string | null): string | null {
+  const tag = /^([a-z]{2,3})(?:[-_][a-z]{4})?(?:[-_]([a-z]{2}|\d{3}))?(?![a-z\d])/i.exec(locale ?? '');
+  if (!tag?.[1]) return null;
+  const [, language, region] = tag;
+  return region ? `${language.toLowerCase()}-${region.toUpperCase()}` : language.toLowerCase();
+}
+
+/** The same of a country. */
+function countryTag(country: string | null): string | null {
+  const known = placeOf({ locale: null, country })?.code;
+  return known ?? /^[a-z]{2}$/i.exec(country ?? '')?.[0].toUpperCase() ?? null;
+}
+
 /** What a receiver gets. */
 export function alertBody(facts: AlertFacts): string {
   const { alertId, at, ref, level, mode, urgency, codes, locale, country, language, isMinor } = facts;
@@ -66,8 +81,8 @@ export function alertBody(facts: AlertFacts): string {
     urgency,
     requires_ack: requiresAck(urgency),
     reason_codes: codes,
-    locale,
-    country,
+    locale: localeTag(locale),
+    country: countryTag(country),
     language,
     minor: isMinor,
     detector: facts.detector,
