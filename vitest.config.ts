@@ -8,7 +8,7 @@ const project = (name: string, testTimeout: number) => ({
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 2,
+    maxWorkers: 3,
     globalSetup: ['test/support/setup.ts'],
     projects: [project('unit', 20_000), project('integration', 60_000), project('e2e', 120_000)],
     coverage: {

@@ -1,12 +1,14 @@
 // Wires the parts: HTTP, Socket.IO, dispatch, turns, followers. Reads no environment.
 import { randomUUID } from 'node:crypto';
-import { createServer } from 'node:http';
-import type { Server as HttpServer } from 'node:http';
+import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import express from 'express';
 import type { Express } from 'express';
-import helmet from 'helmet';
+import type { Authenticator } from './access/authenticator.ts';
+import type { Limits } from './access/limits.ts';
+import type { Tickets } from './access/tickets.ts';
 import { createChat } from './chat/chat.ts';
+import type { ChatParts } from './chat/chat.ts';
 import { createDispatch } from './chat/dispatch.ts';
 import { Follow, Frame } from './chat/follow.ts';
 import { Judge } from './chat/judge.ts';
@@ -16,7 +18,8 @@ import { asyncApi, openApi } from './contract/docs.ts';
 import type { Log } from './log.ts';
 import type { ModelState, Speakers } from './model/model.ts';
 import { Escalation } from './ops/escalation.ts';
-import { mountProbes, readHealth } from './ops/health.ts';
+import { mountProbes, oneLook, readHealth } from './ops/health.ts';
+import type { StoreLook } from './ops/health.ts';
 import type { Webhook } from './ops/webhook.ts';
 import type { Retrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
@@ -29,11 +32,15 @@ import { ownInstructions } from './therapy/prompt.ts';
 import { NodeControl } from './transport/control.ts';
 import { mountDocs } from './transport/docs-page.ts';
 import { EventStreams } from './transport/events.ts';
-import { edge, HEADER_BYTES, lastResort, notFound, REQUEST_LINE_BYTES } from './transport/http.ts';
+import { answerHeaders } from './transport/headers.ts';
+import { edge, lastResort, notFound, openHttp } from './transport/http.ts';
+import type { EdgeRules, HostRule } from './transport/http.ts';
 import { mountPage } from './transport/page.ts';
 import type { AdapterFactory } from './transport/redis-adapter.ts';
 import { mountRest, onlyThese } from './transport/rest.ts';
 import { mountSocket } from './transport/socket.ts';
+import { Stays } from './transport/stays.ts';
+import type { DoorParts } from './transport/visitors.ts';
 
 export interface AppParts {
   store: Store;
@@ -60,7 +67,17 @@ export interface AppParts {
   leaseMs: number;
   /** Age of ended turns whose single words are dropped, in ms. */
   compactAfterMs: number;
+  /** Who is let in, and how much they may ask for; whoever hands them in closes them, after the application. */
+  access: { authenticator: Authenticator; tickets: Tickets; limits: Limits };
+  /** Whether anybody outside may come in without a token: told to whoever asks whether the server is ready. */
+  isOpenToAll?: boolean;
+  /** The address of who sends a request; null for one that is not counted. */
+  addressOf: (req: IncomingMessage) => string | null;
   allowedOrigins: readonly string[];
+  /** Whether the server goes by the name that a request asks for. */
+  isOurHost: HostRule;
+  /** How long a connection is kept for a next request, in ms; longer than a proxy in front keeps it. */
+  keepAliveMs?: number;
   /** Directory of the page at `/`. */
   webDirectory: string;
   version: string;
@@ -76,10 +93,6 @@ export interface App extends AsyncDisposable {
   drain(ms: number): Promise<void>;
 }
 
-/** SAFETY.md SEC-39: what a client may take for its headers, and for its whole request. */
-const HEADERS_MS = 10_000;
-const REQUEST_MS = 15_000;
-const CHECK_MS = 2_000;
 const COMPACT_MS = 60_000;
 const HELP_MS = 20_000;
 /** Clients come back spread over this time after a restart. */
@@ -87,36 +100,7 @@ const SPREAD_MS = 5_000;
 /** What a client gets to answer the goodbye: one that lost its network answers nothing. */
 const GOODBYE_MS = 1_000;
 
-function pageHeaders() {
-  return helmet({
-    strictTransportSecurity: false,
-    contentSecurityPolicy: {
-      directives: {
-        'style-src': ["'self'"],
-        'font-src': ["'self'"],
-        // over plain http on a LAN it would make every asset fail
-        'upgrade-insecure-requests': null,
-      },
-    },
-  });
-}
-
 const guard: TurnParts['guard'] = (options) => createGuard({ ...options, canaries: ownInstructions });
-
-/** With limits of its own for how long a client may take. */
-function openHttp(routes: Express): HttpServer {
-  return createServer(
-    {
-      maxHeaderSize: REQUEST_LINE_BYTES + HEADER_BYTES,
-      headersTimeout: HEADERS_MS,
-      requestTimeout: REQUEST_MS,
-      connectionsCheckingInterval: CHECK_MS,
-      // any other upgrade is an offer that HTTP may pass over: Java's client makes one with every request
-      shouldUpgradeCallback: (req) => req.headers.upgrade?.toLowerCase() === 'websocket',
-    },
-    routes,
-  );
-}
 
 export function createApp(parts: AppParts): App {
   return new StillpointApp(parts);
@@ -130,6 +114,8 @@ class StillpointApp implements App {
   readonly #escalation: Escalation;
   readonly #streams = new EventStreams();
   readonly #socket: ReturnType<typeof mountSocket>;
+  readonly #stays: Stays;
+  readonly #look: StoreLook;
   readonly #closing = new AbortController();
   readonly #draining = new AbortController();
   readonly #timer: NodeJS.Timeout;
@@ -142,41 +128,33 @@ class StillpointApp implements App {
     const { store, slots, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
     const node = randomUUID();
     const { roomTokens } = speakers.model;
-    const { helpMs = HELP_MS, webhook, ackMs, operatorKey, rawReplies, guideName } = parts;
+    const { helpMs = HELP_MS, webhook, ackMs, rawReplies, guideName } = parts;
     const ask = askModel(store, retrieval, { roomTokens, rawReplies, guideName });
     this.#parts = parts;
     this.#follow = new Follow(store, now);
     this.#turns = new Turns({ store, slots, speakers, ask, guard, helpMs, leaseMs, now, log }, node);
     this.#escalation = new Escalation({ store, webhook, ackMs, now, log });
     const closing = this.#closing.signal;
-    const control = new NodeControl({ follow: this.#follow, deliver: (frame) => this.#deliver(frame) });
-    const chat = createChat({
-      store,
-      turns: this.#turns,
-      slots,
+    const { access, addressOf } = parts;
+    const stays = new Stays(access.authenticator, now);
+    this.#stays = stays;
+    this.#look = oneLook(store);
+    const control = new NodeControl({
       follow: this.#follow,
-      control,
-      speakers,
-      judge: parts.navigateWithModel ? new Judge(speakers, this.#draining.signal) : null,
-      isDraining: () => this.#draining.signal.aborted,
-      health: () => readHealth(parts),
-      closing,
-      operatorKey,
-      sendsAlerts: webhook !== null,
-      onAlert: () => this.#escalation.wake(),
-      node,
-      leaseMs,
-      now,
-      newId,
-      log,
+      deliver: (frame) => this.#deliver(frame),
+      revoke: (credential) => stays.revoke(credential),
     });
-    const dispatch = createDispatch(chat, log);
-    const allowedOrigins = new Set(parts.allowedOrigins);
-    const rest = { dispatch, follow: this.#follow, streams: this.#streams, closing };
-    this.#http = openHttp(this.#routes(allowedOrigins, rest));
+    const { limits } = access;
+    const dispatch = createDispatch(this.#chat({ node, control, now, newId }), { limits, log });
+    const door: DoorParts = { ...access, stays, addressOf, now };
+    const rules = { allowedOrigins: new Set(parts.allowedOrigins), isOurHost: parts.isOurHost };
+    const rest = { ...door, dispatch, follow: this.#follow, streams: this.#streams, closing };
+    this.#http = openHttp(this.#routes(rules, rest), {
+      ...(parts.keepAliveMs !== undefined && { keepAliveMs: parts.keepAliveMs }),
+    });
     const onFault = (error: unknown) => log.error({ err: error }, 'a socket failed on our side');
     const { adapter } = parts;
-    const sockets = { dispatch, follow: this.#follow, allowedOrigins, onFault, adapter, control };
+    const sockets = { ...door, dispatch, follow: this.#follow, rules, onFault, adapter, control };
     this.#socket = mountSocket(this.#http, sockets);
     this.#http.on('connection', (connection) => {
       this.#connections.add(connection);
@@ -187,22 +165,47 @@ class StillpointApp implements App {
     this.#timer.unref();
   }
 
-  #routes(allowedOrigins: ReadonlySet<string>, rest: Parameters<typeof mountRest>[1]): Express {
-    const { version, webDirectory, log, store } = this.#parts;
+  #chat(own: Pick<ChatParts, 'node' | 'control' | 'now' | 'newId'>): ReturnType<typeof createChat> {
+    const { store, slots, speakers, navigateWithModel, access, operatorKey, webhook, leaseMs, log } =
+      this.#parts;
+    return createChat({
+      ...own,
+      store,
+      turns: this.#turns,
+      slots,
+      follow: this.#follow,
+      tickets: access.tickets,
+      speakers,
+      judge: navigateWithModel ? new Judge(speakers, this.#draining.signal) : null,
+      isDraining: () => this.#draining.signal.aborted,
+      health: () => readHealth({ ...this.#parts, store: this.#look }),
+      closing: this.#closing.signal,
+      operatorKey,
+      sendsAlerts: webhook !== null,
+      onAlert: () => this.#escalation.wake(),
+      leaseMs,
+      log,
+    });
+  }
+
+  #routes(rules: EdgeRules, rest: Parameters<typeof mountRest>[1]): Express {
+    const { version, webDirectory, log, isOpenToAll } = this.#parts;
     const app = express();
     app.disable('x-powered-by');
+    // nothing of the API is kept, so that nothing of it can be found unchanged
+    app.disable('etag');
     app.enable('case sensitive routing');
-    app.use(pageHeaders(), edge(allowedOrigins));
-    app.use(['/api', '/health'], (_req, res, next) => {
-      res.set('Cache-Control', 'no-store');
-      next();
-    });
+    app.use(edge(rules.allowedOrigins, { isOurHost: rules.isOurHost, headers: answerHeaders() }));
     mountRest(app, rest);
-    const isReady = async () => !this.#draining.signal.aborted && (await store.healthy());
+    const isReady = async () => !this.#draining.signal.aborted && (await this.#look.healthy());
     mountProbes(
       app,
       isReady,
-      { detector: detector.hash, resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale' },
+      {
+        detector: detector.hash,
+        resources: reviewOf(Date.now()).stale === 0 ? 'fresh' : 'stale',
+        ...(isOpenToAll && { open_to_all: true }),
+      },
       onlyThese,
     );
     mountDocs(app, { openapi: () => openApi(version), asyncapi: () => asyncApi(version) });
@@ -281,6 +284,7 @@ class StillpointApp implements App {
     clearTimeout(patience);
     this.#follow[Symbol.dispose]();
     this.#streams[Symbol.dispose]();
+    this.#stays[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,7 @@
 // The environment as one object. docs/reference/configuration.md is made from the descriptions here.
-import { isIPv4 } from 'node:net';
+import { isIP } from 'node:net';
 import { z } from 'zod';
+import { checkAlerts, checkTokens, isLoopback, openDoor } from './config-checks.ts';
 
 const whole = (min: number, max: number, value: number) =>
   z
@@ -82,6 +83,52 @@ const names = z
   .transform((list) => list.split(',').flatMap((name) => name.trim().toLowerCase() || []))
   .meta({ hint: 'names with commas between' });
 
+/** Where the keys of an issuer are had: over the open net only encrypted. */
+const keysUrl = z
+  .string()
+  .default('')
+  .refine((value) => value === '' || (isHttpUrl(value) && isSafe(new URL(value))))
+  .meta({ hint: 'an https address, in full and without a password; http only on loopback' });
+
+function isSafe({ protocol, hostname, username, password }: URL): boolean {
+  if (username !== '' || password !== '') return false;
+  return protocol === 'https:' || isLoopback(hostname.replace(/^\[|\]$/g, ''));
+}
+
+/** An address, a network as address/bits, or the word `loopback`. */
+function isNetwork(name: string): boolean {
+  const [address = '', bits, ...more] = name.split('/');
+  const family = isIP(address);
+  const isWide = bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (family === 4 ? 32 : 128));
+  return name === 'loopback' || (family !== 0 && isWide && more.length === 0);
+}
+
+const networks = names
+  .refine((list) => list.every(isNetwork))
+  .meta({ hint: 'addresses, networks such as 10.0.0.0/8, or `loopback`, with commas between' });
+
+/** A file; what is only spaces was meant to be one. */
+const path = z
+  .string()
+  .regex(/^(\P{Cc}*\S\P{Cc}*)?$/u)
+  .transform((value) => value.trim())
+  .default('')
+  .meta({ hint: 'the name of a file' });
+
+const DAYS_MAX = 36_500;
+const daysByTenant = z
+  .string()
+  .regex(/^(\s*[^=,\s][^=,]*=\s*\d{1,5}\s*(,|$))*$/)
+  .default('')
+  .transform((list) => new Map(list.split(',').flatMap(daysOf)))
+  .refine((days) => [...days.values()].every((value) => value <= DAYS_MAX))
+  .meta({ hint: `tenant=days with commas between, days from 0 to ${DAYS_MAX}` });
+
+function daysOf(entry: string): [tenant: string, days: number][] {
+  const at = entry.lastIndexOf('=');
+  return at < 0 ? [] : [[entry.slice(0, at).trim(), Number(entry.slice(at + 1))]];
+}
+
 /** What Ollama reads as a duration; the adapter's `parseKeepAlive` takes the same. */
 const duration = (value: string) =>
   z
@@ -112,6 +159,29 @@ const settings = {
   ALLOWED_ORIGINS: origins.describe(
     'Web pages of other origins that may use the server; loopback pages always may',
   ),
+  ALLOWED_HOSTS: names.describe(
+    'Names under which the server may be asked for. On loopback those of loopback and of ALLOWED_ORIGINS may always, and no other; elsewhere any may where this is empty',
+  ),
+  TRUST_PROXY: networks.describe(
+    'Proxies that say by X-Forwarded-For who sends a request; from anybody else that is not believed',
+  ),
+  AUTH_MODE: oneOf(['none', 'key', 'jwt'], 'none').describe(
+    'Who may come in. `none`: everybody, on loopback; `key`: services with a key (`npm run keys`); `jwt`: whoever has a token of JWT_ISSUER; and, in each, whom the owner of a session lets into it',
+  ),
+  API_KEYS_FILE: path.describe('Where the keys of services lie; empty: api-keys.json in DATA_DIR'),
+  JWT_ISSUER: maybe.describe('Who signs tokens: their `iss`'),
+  JWT_AUDIENCE: maybe.describe('For whom tokens are signed: their `aud`'),
+  JWT_JWKS_URL: keysUrl.describe('Where the public keys of the issuer are, as a JWK set'),
+  JWT_KEYS_FILE: path.describe(
+    'A file with the keys of the issuer, as a JWK set, in place of JWT_JWKS_URL; also secret ones, for HS256',
+  ),
+  ENCRYPTION_KEY_FILE: path.describe(
+    'A file with the master key (`npm run keys:init`); with it everything that is stored of a session is encrypted',
+  ),
+  RETENTION_DAYS: whole(0, DAYS_MAX, 30).describe(
+    'Sessions in which nobody has said anything for so many days are deleted; 0 keeps them',
+  ),
+  RETENTION_BY_TENANT: daysByTenant.describe('The same for single tenants, such as clinic=90,trial=1'),
   DATA_DIR: text('./data').describe('Directory of the embedded store; one process at a time'),
   DURABILITY: oneOf(['normal', 'full'], 'normal').describe(
     '`normal` survives the death of the process, `full` also power loss; it costs a disk flush per commit',
@@ -204,7 +274,12 @@ const settings = {
   DRAIN_MS: whole(0, 600_000, 15_000).describe(
     'How long running turns may go on after SIGTERM, in ms; whatever kills a server that does not stop must wait 10 s longer than this (Docker waits 10 s in all unless told otherwise)',
   ),
-  RATE_LIMIT: oneOf(['off'], 'off').describe('Limits of requests; there are none yet'),
+  RATE_LIMIT: oneOf(['auto', 'on', 'off'], 'auto').describe(
+    'Whether requests are counted. `auto`: but for those of this machine itself; `on`: also those; `off`: none',
+  ),
+  LIMITS: maybe.describe(
+    'Single limits other than those in docs/reference/limits.md, such as input_session=40/60,connections_address=200',
+  ),
   LOG_LEVEL: oneOf(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'], 'info').describe(
     'What is logged',
   ),
@@ -216,9 +291,20 @@ const alertSchema = schema.pick({
   ESCALATION_SECRET: true,
   ESCALATION_PRIVATE_HOSTS: true,
 });
-type Alerts = z.output<typeof alertSchema>;
-const doorSchema = schema.pick({ HOST: true, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: true });
-type Door = z.output<typeof doorSchema>;
+const doorSchema = schema.pick({
+  HOST: true,
+  I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: true,
+  AUTH_MODE: true,
+  TRUST_PROXY: true,
+  ALLOWED_HOSTS: true,
+});
+const tokenSchema = schema.pick({
+  AUTH_MODE: true,
+  JWT_ISSUER: true,
+  JWT_AUDIENCE: true,
+  JWT_JWKS_URL: true,
+  JWT_KEYS_FILE: true,
+});
 export type Config = z.output<typeof schema>;
 
 /** Bad values, one clear line each. */
@@ -231,9 +317,6 @@ export class ConfigError extends Error {
     this.lines = lines;
   }
 }
-
-const isLoopback = (host: string): boolean =>
-  host === 'localhost' || host === '::1' || (isIPv4(host) && host.startsWith('127.'));
 
 function metaOf(name: string): { hint: string; isSecret: boolean } {
   const meta = Object.entries(settings)
@@ -251,25 +334,6 @@ function badValue(name: string, value: string | undefined): string {
   return `${name} must be ${hint}${isSecret ? '' : `; it is ${JSON.stringify(value)}`}.`;
 }
 
-/** Nobody may reach the server from outside by mistake. */
-function openDoor({ HOST: host, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: allowed }: Door): string[] {
-  if (isLoopback(host) || allowed) return [];
-  return [
-    `HOST is ${JSON.stringify(host)}, which others can reach, and there is no authentication: anybody could read every session. ` +
-      'Set HOST to 127.0.0.1, or set I_UNDERSTAND_PUBLIC_WITHOUT_AUTH=1 if something else keeps strangers out.',
-  ];
-}
-
-/** Alerts are signed, and go over the open net only encrypted. */
-function checkAlerts(alerts: Alerts): string[] {
-  const { ESCALATION_URL: url, ESCALATION_SECRET: key, ESCALATION_PRIVATE_HOSTS: hosts } = alerts;
-  if (url === '') return [];
-  const { protocol, hostname } = new URL(url);
-  const lines = key === '' ? ['ESCALATION_SECRET must be set where ESCALATION_URL is.'] : [];
-  if (protocol === 'https:' || hosts.includes(hostname.replace(/^\[|\]$/g, ''))) return lines;
-  return [...lines, 'ESCALATION_URL must be https, or its host must be listed in ESCALATION_PRIVATE_HOSTS.'];
-}
-
 /**
  * Reads the settings; an empty value counts as none.
  * @throws ConfigError
@@ -283,10 +347,17 @@ export function readConfig(environment: Record<string, string | undefined>): Con
   const names = new Set(parsed.error?.issues.map((issue) => String(issue.path[0])));
   const lines = [...names].map((name) => badValue(name, environment[name]));
   const alerts = alertSchema.safeParse(given);
+  const tokens = tokenSchema.safeParse(given);
+  lines.push(...(tokens.success ? checkTokens(tokens.data) : []));
   lines.push(...(door.success ? openDoor(door.data) : []));
   lines.push(...(alerts.success ? checkAlerts(alerts.data) : []));
   if (!parsed.success || lines.length > 0) throw new ConfigError(lines);
   return parsed.data;
+}
+
+function toText(value: unknown): string {
+  if (value instanceof Map) return [...value].join();
+  return String(value === false ? 0 : value);
 }
 
 /** Every setting with its default, for the reference. */
@@ -294,7 +365,7 @@ export function describeConfig(): { name: string; value: string; hint: string; d
   const defaults: Record<string, unknown> = schema.parse({});
   return Object.entries(settings).map(([name, row]) => ({
     name,
-    value: String(defaults[name] === false ? 0 : defaults[name]),
+    value: toText(defaults[name]),
     hint: metaOf(name).hint,
     description: row.description ?? '',
   }));

@@ -4,6 +4,7 @@ import pino from 'pino';
 import manifest from '../package.json' with { type: 'json' };
 import { createApp } from './app.ts';
 import type { App } from './app.ts';
+import { isLoopback } from './config-checks.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
 import { createGuide } from './model/guide.ts';
@@ -11,14 +12,20 @@ import { nextSpeaker } from './model/model.ts';
 import type { Model, Speakers } from './model/model.ts';
 import { createOllamaHosts } from './model/ollama-hosts.ts';
 import { readSpeaker } from './ops/health.ts';
+import { logError } from './ops/log-error.ts';
+import { openAccess } from './ops/open-access.ts';
 import { openRetrieval } from './ops/open-retrieval.ts';
 import { openStore } from './ops/open-store.ts';
+import { Retention } from './ops/retention.ts';
 import { openWebhook } from './ops/webhook.ts';
 import type { Webhook } from './ops/webhook.ts';
 import type { LanceRetrieval } from './retrieval/lancedb.ts';
 import { noRetrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { brokenTongues } from './safety/tongues-content.ts';
+import { addressReader } from './transport/address.ts';
+import type { AddressOf } from './transport/address.ts';
+import { hostRule } from './transport/http.ts';
 import type { AdapterFactory } from './transport/redis-adapter.ts';
 
 /** After the drain time, what still hangs is left behind. */
@@ -26,6 +33,10 @@ const LAST_CALL_MS = 8_000;
 /** [US-31] */
 const PROTECTED_TITLE =
   /therap|psycholog|psychiat|counsel|doctor|nurse|clinician|physician|social worker|\bdr\b/i;
+const UNTRUSTED_PROXY =
+  'requests come through a proxy that TRUST_PROXY does not name: whoever uses it is counted as one address';
+/** Proxies keep a connection for a minute; who gives it up first must not be us, or a request is lost. */
+const BEHIND_PROXY_MS = 75_000;
 const CONNECT_MS = 5_000;
 const REPLY_MS = 1_800_000;
 
@@ -75,9 +86,13 @@ async function openAdapter(
   return resources.use(await openControlAdapter({ urls, prefix, log })).adapter;
 }
 
+/** Whether others may reach it, and nobody is asked who they are. */
+const isOpenToAll = (config: Config): boolean =>
+  config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH && config.AUTH_MODE === 'none';
+
 /** What an operator has to know at every start. */
 function warn(config: Config, log: pino.Logger): void {
-  if (config.I_UNDERSTAND_PUBLIC_WITHOUT_AUTH) {
+  if (isOpenToAll(config)) {
     log.warn({}, 'there is no authentication: whoever reaches this address can read every session');
   }
   if (brokenTongues.length > 0) {
@@ -96,12 +111,26 @@ function warn(config: Config, log: pino.Logger): void {
   }
 }
 
-async function start(
-  config: Config,
-  log: pino.Logger,
-  resources: AsyncDisposableStack,
-): Promise<{ app: App; speakers: Speakers; retrieval: LanceRetrieval | null }> {
+/** Where requests come from, for who is counted. */
+function openAddresses(config: Config, log: pino.Logger): AddressOf {
+  if (config.RATE_LIMIT === 'off') return () => null;
+  return addressReader({
+    trustProxy: config.TRUST_PROXY,
+    countsLoopback: config.RATE_LIMIT === 'on',
+    onUntrustedProxy: () => log.warn({}, UNTRUSTED_PROXY),
+  });
+}
+
+interface Started {
+  app: App;
+  speakers: Speakers;
+  retrieval: LanceRetrieval | null;
+  retention: Retention;
+}
+
+async function start(config: Config, log: pino.Logger, resources: AsyncDisposableStack): Promise<Started> {
   const { store, slots, now } = await openStore(config, log, resources);
+  const access = await openAccess(config, { store, now, log }, resources);
   const speakers = openSpeakers(config, log, resources);
   const retrieval = config.RETRIEVAL === 'off' ? null : openRetrieval(config, log, resources);
   const app = createApp({
@@ -119,14 +148,25 @@ async function start(
     operatorKey: config.OPERATOR_KEY || null,
     leaseMs: config.LEASE_MS,
     compactAfterMs: config.COMPACT_AFTER_MS,
+    access,
+    isOpenToAll: isOpenToAll(config),
+    addressOf: openAddresses(config, log),
     allowedOrigins: config.ALLOWED_ORIGINS,
+    isOurHost: hostRule({
+      allowedHosts: config.ALLOWED_HOSTS,
+      allowedOrigins: config.ALLOWED_ORIGINS,
+      isLoopbackOnly: isLoopback(config.HOST),
+    }),
+    ...(config.TRUST_PROXY.length > 0 && { keepAliveMs: BEHIND_PROXY_MS }),
     webDirectory: resolve(import.meta.dirname, '../client/web/dist'),
     version: manifest.version,
     log,
   });
   resources.use(app);
   await speakers.model.known;
-  return { app, speakers, retrieval };
+  const { RETENTION_DAYS: days, RETENTION_BY_TENANT: daysByTenant } = config;
+  const retention = resources.use(new Retention({ store, days, daysByTenant, now, log }));
+  return { app, speakers, retrieval, retention };
 }
 
 /** One line for the person who started it, and exit code 1. */
@@ -185,16 +225,25 @@ function startRetrieval(retrieval: LanceRetrieval | null, speakers: Speakers): v
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({ level: config.LOG_LEVEL, base: null });
+  const log = pino({
+    level: config.LOG_LEVEL,
+    base: null,
+    serializers: { err: (error: unknown) => logError(error) },
+  });
   const resources = new AsyncDisposableStack();
-  const { app, speakers, retrieval } = await start(config, log, resources);
+  const { app, speakers, retrieval, retention } = await start(config, log, resources);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
+  process.on('uncaughtException', (error) => {
+    log.fatal({ err: error }, 'a bug: the next start goes on with what was stored');
+    process.exit(1);
+  });
   stopOnSignal(app, config, log, resources);
   const url = await listen(app, config);
   warn(config, log);
   const model = readSpeaker(speakers);
   const { unverified } = reviewOf(Date.now());
   log.info({ url, version: manifest.version, model, unverifiedResources: unverified }, 'listening');
+  retention.start();
   startRetrieval(retrieval, speakers);
   if (!process.stdout.isTTY) return;
   const because = model.reason === undefined ? '' : ` (${model.reason})`;

@@ -26,6 +26,15 @@ export interface AlphaCheckpoint {
 
 export type AlphaStep = 'LOWER_JAW' | 'RELAX_TONGUE' | 'BREATHE_SLOWER';
 
+/** What somebody may do in one session without being its owner */
+export interface Capability {
+  capability_id: string;
+  rights: ('read' | 'write' | 'export' | 'erase')[];
+  label: string | null;
+  created_at: Timestamp;
+  expires_at: Timestamp | null;
+}
+
 export interface CompletionCriteria {
   goal_established: boolean;
   vision_created: boolean;
@@ -78,6 +87,7 @@ export interface ErrorBody {
   code: ErrorCode;
   message: string;
   detail?: FaultDetail[] | undefined;
+  retry_after_ms?: number | undefined;
   safety?: SafetyNotice | undefined;
   request_id: string;
   timestamp: Timestamp;

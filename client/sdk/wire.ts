@@ -1,6 +1,7 @@
 // Made from src/contract by `npm run docs`; do not edit.
 import type {
   Admission,
+  Capability,
   Cursor,
   Disclosure,
   Failure,
@@ -90,7 +91,7 @@ export interface Operations {
     input: { session_id: SessionId };
     output: Record<string, never>;
   };
-  /** Hand in a fresh token; without authentication nothing expires */
+  /** Hand in a fresh token of the same caller, before the one at hand runs out */
   'auth:refresh': {
     input: { token: string };
     output: { expires_at: string | null };
@@ -107,7 +108,12 @@ export interface Operations {
   };
   /** Server-sent events of a session; `Last-Event-ID` resumes */
   'session:events': {
-    input: { session_id: SessionId; after?: Cursor | null | undefined };
+    input: {
+      session_id: SessionId;
+      after?: Cursor | null | undefined;
+      /** From `…/ticket`, in place of a token; it opens one stream */
+      ticket?: string | null | undefined;
+    };
     output: JoinAck;
   };
   /** One turn */
@@ -151,6 +157,37 @@ export interface Operations {
   'server:health': {
     input: Record<string, never>;
     output: Health;
+  };
+  /** Let somebody else into a session: a token for it and nothing else */
+  'session:grant': {
+    input: {
+      session_id: SessionId;
+      /** Default: read and write */
+      rights?: ('read' | 'write' | 'export' | 'erase')[] | null | undefined;
+      /** Seconds; absent: a day; null: as long as the session lives */
+      expires_in?: number | null | undefined;
+      /** To tell it from others in the list */
+      label?: string | null | undefined;
+    };
+    output: Capability & {
+      /** Shown this once; kept nowhere */
+      token: string;
+    };
+  };
+  /** The capabilities of a session, without their tokens */
+  'session:grants': {
+    input: { session_id: SessionId };
+    output: { capabilities: Capability[] };
+  };
+  /** Take a capability back: whoever is connected by it is disconnected, on every node */
+  'session:revoke': {
+    input: { session_id: SessionId; capability_id: string };
+    output: Record<string, never>;
+  };
+  /** A ticket that opens the event stream of a session once, for clients that cannot send a header */
+  'session:ticket': {
+    input: { session_id: SessionId };
+    output: { ticket: string; expires_at: Timestamp };
   };
 }
 
@@ -229,9 +266,13 @@ export const routes = {
   'session:history': ['GET', '/api/v1/session/:session_id/history', 'before', 'limit'],
   'session:delete': ['DELETE', '/api/v1/session/:session_id'],
   'session:log': ['GET', '/api/v1/session/:session_id/log', 'after', 'wait'],
-  'session:events': ['GET', '/api/v1/session/:session_id/events', 'after'],
+  'session:events': ['GET', '/api/v1/session/:session_id/events', 'after', 'ticket'],
   'turn:get': ['GET', '/api/v1/session/:session_id/turns/:turn_id'],
   'session:export': ['GET', '/api/v1/session/:session_id/export'],
   'session:list': ['GET', '/api/v1/sessions', 'limit', 'after'],
   'server:health': ['GET', '/health'],
+  'session:grant': ['POST', '/api/v1/session/:session_id/capabilities'],
+  'session:grants': ['GET', '/api/v1/session/:session_id/capabilities'],
+  'session:revoke': ['DELETE', '/api/v1/session/:session_id/capabilities/:capability_id'],
+  'session:ticket': ['POST', '/api/v1/session/:session_id/ticket'],
 } as const;

@@ -1,5 +1,5 @@
 // What an admission writes: the turn and, in the same step, all that its decision means for others.
-import { alertBody, requiresAck } from '../safety/alert.ts';
+import { alertBody, localeTag, requiresAck } from '../safety/alert.ts';
 import { writeClientCare } from '../safety/care.ts';
 import { guardRules } from '../safety/guard-version.ts';
 import type { Trip } from '../safety/guard.ts';
@@ -89,7 +89,7 @@ function factsOf({ decision, turnId, plan, session, alertId }: Admitting): Audit
         template,
         reason_codes: screening.reasonCodes,
         detector: `${detector.version} ${detector.hash}`,
-        locale: session.locale,
+        locale: localeTag(session.locale),
         language,
         resources: help?.resources.map(({ name }) => name) ?? [],
         model_called: !plan.care.isFixed && !plan.care.awaitsHuman,

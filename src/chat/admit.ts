@@ -20,13 +20,14 @@ import type {
   TurnRecord,
   TurnView,
 } from '../store/store.ts';
-import { clientOf } from './access.ts';
+import { clientOf, isOurs, shareOf } from './access.ts';
 import type { Caller } from './access.ts';
 import { admitRequest } from './admission-request.ts';
 import { decide, isDegraded } from './decide.ts';
 import type { Decision } from './decide.ts';
 import { withHelp } from './help.ts';
 import type { Judge } from './judge.ts';
+import { rateLimited } from './keep-to.ts';
 import { freshSession, newborn } from './newborn.ts';
 import type { Turns } from './turns.ts';
 import { toCursor } from './wire.ts';
@@ -103,6 +104,35 @@ interface Considered {
   hinted: (hint: string) => TurnPlan;
 }
 
+type Begun = Extract<Admitted, { kind: 'admitted' }>;
+
+/** What a turn takes with it until it ends. */
+interface Held {
+  ticket: Ticket | null;
+  place: Disposable | null;
+}
+
+/**
+ * Makes no session for who may not open one, and stops what is over the limits unless it shows risk. [P-12]
+ * @throws SESSION_NOT_FOUND · RATE_LIMITED
+ */
+async function mustBeLetIn({ found, decision }: Considered, caller: Caller): Promise<void> {
+  if (caller.session ? found?.epoch !== caller.session.epoch : !found && !caller.rights.has('create')) {
+    throw new AppError('SESSION_NOT_FOUND');
+  }
+  if (!caller.overLimit) return;
+  if (!isRisk(decision.level)) throw rateLimited(caller.overLimit.waitMs);
+  await caller.overLimit.pace();
+}
+
+/** A place among the live turns of a caller; one that shows risk needs none. @throws RATE_LIMITED */
+function mustHavePlace({ decision }: Considered, caller: Caller): Disposable | null {
+  if (isRisk(decision.level)) return null;
+  const place = caller.turnPlace();
+  if (!place) throw new AppError('RATE_LIMITED', { message: 'Too many turns are live', retryAfterMs: 1_000 });
+  return place;
+}
+
 /** What the model said of an input, and what it could choose from. */
 interface Judged {
   options: Decision['options'];
@@ -140,33 +170,39 @@ export class Admissions {
 
   async #admit(words: Words, fresh: NewSession, caller: Caller): Promise<Admission> {
     let ticket: Ticket | null = null;
+    let place: Disposable | null = null;
     let judged: Judged | null = null;
     try {
       for (;;) {
-        const considered = await this.#consider(words, fresh);
+        const considered = await this.#consider(words, fresh, caller);
         const repeated = await this.#repeated(words, considered.found);
         if (repeated) return repeated;
+        await mustBeLetIn(considered, caller);
         if (words.retryOf !== undefined) mustBeRetriable(words.retryOf, considered.last);
         ticket ??= await this.#reserve(caller.client, considered);
+        place ??= mustHavePlace(considered, caller);
         judged ??= await this.#judge(words, considered, ticket, caller.signal);
         const plan = planOf(considered, judged);
         const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered, plan));
         if (admitted.kind === 'stale') continue; // somebody else's step went through
         if (considered.decision.urgency !== null) this.#parts.onAlert();
-        const held = admitted.kind === 'admitted' ? ticket : null;
-        if (held) ticket = null;
+        if (admitted.kind === 'duplicate') return toAdmission(admitted.session, admitted.turn, true);
+        const held = { ticket, place };
+        ticket = null;
+        place = null;
         return this.#begin(admitted, held);
       }
     } finally {
       ticket?.release();
+      place?.[Symbol.dispose]();
     }
   }
 
-  async #consider(words: Words, fresh: NewSession): Promise<Considered> {
+  async #consider(words: Words, fresh: NewSession, caller: Caller): Promise<Considered> {
     const { store, log } = this.#parts;
     const now = this.#parts.now();
     const known = await store.session(fresh);
-    const found = known?.owner === fresh.owner ? known : undefined;
+    const found = known && isOurs(caller, known) ? known : undefined; // [S-7]
     const earlier = found ? ((await store.turns(found, null, LOOK_BACK)) ?? []) : [];
     const session = found ?? newborn(fresh, now);
     const client = clientOf(session);
@@ -194,7 +230,7 @@ export class Admissions {
     const always = plan.care.safety.mode !== 'normal';
     const hosts = () => speaker.hosts();
     try {
-      return await slots.reserve({ client: session.clientId ?? client, hosts, always, first: false });
+      return await slots.reserve({ client: shareOf(session, client), hosts, always, first: false });
     } catch (error) {
       // a turn that is never sent away asks again when it runs
       if (always && error instanceof AppError && error.code === 'STORE_UNAVAILABLE') return null;
@@ -234,12 +270,10 @@ export class Admissions {
     return admitRequest({ ...from, ...ids, node, leaseMs, isSent: sendsAlerts, model: speakers.model.name });
   }
 
-  #begin(admitted: Exclude<Admitted, { kind: 'stale' }>, ticket: Ticket | null): Admission {
-    const { session, turn } = admitted;
-    if (admitted.kind === 'duplicate') return toAdmission(session, turn, true);
-    if (admitted.interrupted !== null) this.#parts.turns.abort(admitted.interrupted);
+  #begin({ session, turn, interrupted }: Begun, { ticket, place }: Held): Admission {
+    if (interrupted !== null) this.#parts.turns.abort(interrupted);
     const position = ticket?.position ?? null;
-    this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket);
+    this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket, place);
     return toAdmission(session, { ...turn, position }, false);
   }
 }

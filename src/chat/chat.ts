@@ -1,10 +1,13 @@
 import type { Handlers, Health, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
+import type { AuditFact } from '../store/escalation.ts';
 import type { SessionRecord, Store, TurnView } from '../store/store.ts';
 import { freshCare, inherit, readClientCare, writeCare } from '../safety/care.ts';
 import { readMemory } from '../therapy/memory.ts';
 import type { Caller } from './access.ts';
 import { clientOf, mustSession } from './access.ts';
+import { endGrants, grantHandlers } from './grants.ts';
+import type { GrantParts } from './grants.ts';
 import { Admissions, draining, newRef } from './admit.ts';
 import type { AdmitParts } from './admit.ts';
 import { freshSession } from './newborn.ts';
@@ -14,7 +17,7 @@ import { join, PAGE, poll } from './reading.ts';
 import { safetyPage } from './safety-page.ts';
 import { sessionUpdated, toListed, toLogEntry, toSession, toTime, toTurn } from './wire.ts';
 
-export interface ChatParts extends AdmitParts, OperatorParts {
+export interface ChatParts extends AdmitParts, OperatorParts, GrantParts {
   health: () => Promise<Health>;
 }
 
@@ -42,8 +45,12 @@ export function createChat(parts: ChatParts): Handlers<Caller> {
     ...turnHandlers(parts),
     ...followHandlers(parts),
     ...readHandlers(parts),
+    ...grantHandlers(parts),
     ...operatorHandlers(parts),
-    'auth:refresh': async () => ({ expires_at: null }),
+    'auth:refresh': async ({ token }, caller) => {
+      const endsAt = await caller.refresh(token);
+      return { expires_at: endsAt === null ? null : toTime(endsAt) };
+    },
     'server:health': () => parts.health(),
     'server:safety': () => safetyPage(parts.store, parts.now()),
   };
@@ -52,7 +59,7 @@ export function createChat(parts: ChatParts): Handlers<Caller> {
 function sessionHandlers(
   parts: ChatParts,
 ): Some<'session:create' | 'session:status' | 'session:delete' | 'session:list'> {
-  const { store, turns, now } = parts;
+  const { store, turns, control, now } = parts;
   return {
     'session:create': async (input, caller) => {
       if (parts.isDraining()) throw draining();
@@ -69,13 +76,17 @@ function sessionHandlers(
 
     'session:delete': async (input, caller) => {
       const session = await mustSession(store, caller, input.session_id);
-      if (!(await store.remove(session))) throw new AppError('SESSION_NOT_FOUND');
+      const audit = [erased(session)];
+      const letIn = (await store.capabilities(session)) ?? [];
+      if (!(await store.remove(session, { audit }))) throw new AppError('SESSION_NOT_FOUND');
       turns.abortSession(session);
+      endGrants(control, letIn);
       return {};
     },
 
     'session:list': async (input, caller) => {
       const { after, limit } = input;
+      if (caller.session) throw new AppError('FORBIDDEN', { message: 'This token is for one session' });
       const page = await store.list(caller.tenant, caller.subject, after ?? null, limit ?? LIST_MAX);
       const sessions = page.sessions.map((record) => toListed(record, store.name));
       return { total_sessions: page.total, sessions, next: page.next, timestamp: toTime(now()) };
@@ -153,6 +164,17 @@ function readHandlers({ store }: ChatParts): Some<'session:history' | 'session:e
   };
 }
 
+/** What is known of the person: by the token of the caller first where that protects. */
+function described(input: Input<'session:create'>, caller: Caller) {
+  return {
+    clientId: input.client_id ?? null,
+    metadata: input.metadata ?? {},
+    locale: input.locale ?? caller.locale,
+    country: input.country ?? null,
+    ageBand: caller.ageBand ?? input.age_band ?? null,
+  };
+}
+
 async function createSession(
   store: Store,
   now: () => number,
@@ -162,15 +184,8 @@ async function createSession(
   const given = input.session_id ?? '';
   for (;;) {
     const fresh = freshSession(caller, given);
-    const session = {
-      ...fresh,
-      sessionId: given === '' ? madeId(now(), fresh.epoch) : given,
-      clientId: input.client_id ?? null,
-      metadata: input.metadata ?? {},
-      locale: input.locale ?? null,
-      country: input.country ?? null,
-      ageBand: input.age_band ?? null,
-    };
+    const sessionId = given === '' ? madeId(now(), fresh.epoch) : given;
+    const session = { ...fresh, ...described(input, caller), sessionId };
     try {
       return await store.create({ session, createKey: input.create_key ?? null, idGiven: given !== '' });
     } catch (error) {
@@ -196,6 +211,14 @@ async function heldByClient(store: Store, session: SessionRecord): Promise<Sessi
   await store.note(session, [sessionUpdated({ ...session, ...change })], change, { basis: session.version });
   return (await store.session(session)) ?? session;
 }
+
+/** What the audit keeps of a deletion: that there was one. */
+const erased = ({ safety }: SessionRecord): AuditFact => ({
+  kind: 'erased',
+  ref: '',
+  level: safety.level,
+  data: { by: 'owner' },
+});
 
 async function mustTurn(store: Store, session: SessionRecord, turnId: string): Promise<TurnView> {
   const view = await store.turn(session, turnId);

@@ -10,4 +10,7 @@ export interface Control {
    * out. Never rejects.
    */
   followers(epoch: string): Promise<number>;
+
+  /** Disconnects whoever is connected by that credential, on all nodes that can be reached now; the others find out within half a minute. */
+  revoke(credential: string): void;
 }

@@ -15,9 +15,9 @@ export function freshSession(caller: Caller, sessionId: string): NewSession {
     owner: caller.subject,
     clientId: null,
     metadata: {},
-    locale: null,
+    locale: caller.locale,
     country: null,
-    ageBand: null,
+    ageBand: caller.ageBand,
     progress: initialProgress(),
   };
 }

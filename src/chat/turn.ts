@@ -18,6 +18,7 @@ import type {
   TurnView,
 } from '../store/store.ts';
 import type { Slots, Ticket } from '../store/slots.ts';
+import { shareOf } from './access.ts';
 import { guardedFact } from './admission-request.ts';
 import type { Ask } from './ask.ts';
 import { untilNobodyAnswers } from './human.ts';
@@ -78,7 +79,7 @@ export class Turn {
     this.#parts = parts;
     this.#session = session;
     this.#record = view.turn;
-    const client = session.clientId ?? sessionId;
+    const client = shareOf(session, sessionId);
     this.#place = new Place(parts.slots, client, ticket, (position) => this.#mark('queued', position));
     this.#firstTextAt = view.turn.firstTextAt;
     this.ended = this.#run();

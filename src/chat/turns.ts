@@ -44,10 +44,16 @@ export class Turns implements AsyncDisposable {
     return this.#live.size;
   }
 
-  /** Once closed, the turn is left to the next owner. */
-  begin(session: SessionRecord, view: TurnView, ticket: Ticket | null): void {
+  /** Once closed, the turn is left to the next owner. `place` is given back when the turn ends. */
+  begin(
+    session: SessionRecord,
+    view: TurnView,
+    ticket: Ticket | null,
+    place: Disposable | null = null,
+  ): void {
     if (this.#closed) {
       ticket?.release();
+      place?.[Symbol.dispose]();
       return;
     }
     this.abort(view.turn.turnId); // an earlier owner here, if it was us
@@ -56,6 +62,7 @@ export class Turns implements AsyncDisposable {
     const watching = this.#store.watchTurn(turn.lease, () => turn.abort());
     void turn.ended.finally(() => {
       watching[Symbol.dispose]();
+      place?.[Symbol.dispose]();
       if (this.#live.get(turn.lease.turnId) === turn) this.#live.delete(turn.lease.turnId);
     });
   }

@@ -28,6 +28,11 @@ export const Cursor = z
   .string()
   .meta({ id: 'Cursor', description: '`<epoch>.<seq>` of the last applied entry' });
 
+/** What somebody may do. `create`: open sessions of their own; `grant`: let others into them. */
+export const Right = z
+  .enum(['create', 'read', 'write', 'export', 'erase', 'grant'])
+  .meta({ id: 'Right', description: 'What a caller may do in sessions of its own' });
+
 /** Most code points of one input (docs/protocol.md section 7, PAYLOAD_TOO_LARGE). */
 export const USER_INPUT_MAX = 16_000;
 export const UserInput = Text.min(1).meta({ description: `1 to ${USER_INPUT_MAX} characters (code points)` });
@@ -165,11 +170,24 @@ export const ErrorBody = z
     code: z.enum(codes),
     message: z.string(),
     detail: z.array(FaultDetail).optional(),
+    retry_after_ms: z.int().min(0).optional(),
     safety: SafetyNotice.optional(),
     request_id: z.string(),
     timestamp: Timestamp,
   })
   .meta({ id: 'ErrorBody', description: 'Why a request was refused, over REST' });
+
+/** What an owner may hand on. (SAFETY.md SEC-11) */
+export const GrantedRight = Right.extract(['read', 'write', 'export', 'erase']);
+export const Capability = z
+  .object({
+    capability_id: z.string(),
+    rights: z.array(GrantedRight),
+    label: z.string().nullable(),
+    created_at: Timestamp,
+    expires_at: Timestamp.nullable(),
+  })
+  .meta({ id: 'Capability', description: 'What somebody may do in one session without being its owner' });
 
 export const Turn = z
   .object({

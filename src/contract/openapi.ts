@@ -13,7 +13,14 @@ export interface OpenApiDocument {
   servers: Part[];
   tags: Part[];
   paths: Record<string, Record<string, Part>>;
-  components: { schemas: Schemas; parameters: Parts; headers: Parts; responses: Parts; examples: Parts };
+  components: {
+    schemas: Schemas;
+    parameters: Parts;
+    headers: Parts;
+    responses: Parts;
+    examples: Parts;
+    securitySchemes: Parts;
+  };
 }
 type Route = Operation['rest'][number];
 type Field = [name: string, schema: Schema];
@@ -26,13 +33,30 @@ const description = `Sessions under ids of your own, replies streamed word by wo
 - Ids in a path are percent-encoded. A trailing slash is tolerated. The request line may reach 128 KiB, all other headers together 16 KiB.
 - \`HEAD\` and \`OPTIONS\` answer as HTTP expects. Any other path is \`NOT_FOUND\`, any other method \`METHOD_NOT_ALLOWED\` with \`Allow\`.
 - \`Origin\` must be absent, the same, a loopback origin or one of \`ALLOWED_ORIGINS\`; all else is \`FORBIDDEN\`. CORS answers exactly those.
-- Unknown fields are ignored, in both directions.`;
+- Unknown fields are ignored, in both directions.
+- With \`AUTH_MODE\` other than \`none\` a token goes in \`Authorization: Bearer\`: an API key, a JWT of the configured issuer, or a capability.`;
 
 const tags: Part[] = [
   { name: 'session', description: 'Sessions and what is said in them' },
   { name: 'turn', description: 'One input and the reply to it' },
   { name: 'server', description: 'How the server is doing, and what it offers' },
 ];
+
+const securitySchemes: Parts = {
+  token: {
+    type: 'http',
+    scheme: 'bearer',
+    description: 'An API key, a JWT, or a capability; none is needed where `AUTH_MODE` is `none`',
+  },
+  operator: { type: 'http', scheme: 'bearer', description: 'The operator key' },
+};
+
+/** By what an operation needs; every right is asked of the same token. */
+const security: Partial<Record<Operation['needs'], Part[]>> = {
+  nothing: [],
+  operator: [{ operator: [] }],
+  read: [{ token: [] }, {}],
+};
 
 const parameters: Parts = {
   IdempotencyKey: {
@@ -249,6 +273,7 @@ function endpoint(
     operationId: camelCase(name) + (again > 0 ? String(again + 1) : ''),
     tags: [name.split(':')[0] ?? name],
     summary: row.summary,
+    security: security[row.needs] ?? security['read'] ?? [],
     ...(parameters.length > 0 && { parameters }),
     ...(fields.body.length > 0 && { requestBody: requestBody(row, fields) }),
     responses: {
@@ -305,6 +330,13 @@ export function openApi(version: string): OpenApiDocument {
     ],
     tags,
     paths,
-    components: { schemas: referredTo(used, contract.schemas), parameters, headers, responses, examples },
+    components: {
+      schemas: referredTo(used, contract.schemas),
+      parameters,
+      headers,
+      responses,
+      examples,
+      securitySchemes,
+    },
   };
 }

@@ -1,6 +1,7 @@
 // What a row of the table of operations says.
 import type { z } from 'zod';
 import type { ErrorCode } from './errors.ts';
+import type { Right } from './model.ts';
 
 type Method = 'GET' | 'POST' | 'DELETE';
 
@@ -25,6 +26,8 @@ export interface Operation<
   S extends boolean = boolean,
 > {
   summary: string;
+  /** The right a caller needs. `nothing`: anybody may ask. `operator`: the operator key. */
+  needs: z.output<typeof Right> | 'nothing' | 'operator';
   input: I;
   /** The value of the ok-ack; over REST the body, unless `body` says otherwise. */
   output: O;

@@ -1,5 +1,6 @@
 // The API, once: types, validation, the Socket.IO loop, the REST loop, OpenAPI and AsyncAPI are read from these two tables.
 import { z } from 'zod';
+import { accessOperations } from './access.ts';
 import type { ErrorCode } from './errors.ts';
 import * as m from './model.ts';
 import { operation, route } from './operation.ts';
@@ -55,6 +56,7 @@ const JoinAck = z
 export const operations = {
   'session:create': operation({
     summary: 'Open a session under an id of your own, or under a made one',
+    needs: 'create',
     input: CreateInput,
     output: m.Session.extend({ created: z.boolean(), message: z.string() }),
     errors: ['SESSION_CONFLICT', 'IDEMPOTENCY_CONFLICT', 'DRAINING'],
@@ -64,6 +66,7 @@ export const operations = {
   }),
   'session:join': operation({
     summary: 'Follow the log of a session from a cursor on; without one, from a snapshot',
+    needs: 'read',
     input: z.object({ ...ofSession, after }),
     output: JoinAck,
     errors: ['SESSION_NOT_FOUND'],
@@ -73,6 +76,7 @@ export const operations = {
   }),
   'session:leave': operation({
     summary: 'Stop following a session',
+    needs: 'read',
     input: z.object(ofSession),
     output: z.object({}),
     errors: ['SESSION_NOT_FOUND'],
@@ -81,6 +85,7 @@ export const operations = {
   }),
   'session:input': operation({
     summary: 'Say something; makes the session if there is none',
+    needs: 'write',
     input: InputFields,
     output: m.Admission,
     body: m.TherapistResponse,
@@ -103,6 +108,7 @@ export const operations = {
   }),
   'turn:cancel': operation({
     summary: 'Stop a turn, whatever it is doing',
+    needs: 'write',
     input: z.object({ ...ofSession, turn_id: m.TurnId.nullish() }),
     output: z.object({ turn_id: m.TurnId, state: m.TurnState }),
     errors: ['SESSION_NOT_FOUND', 'TURN_NOT_FOUND'],
@@ -111,6 +117,7 @@ export const operations = {
   }),
   'turn:retry': operation({
     summary: 'Run the input of the last turn again, if that failed or was cancelled',
+    needs: 'write',
     input: z.object({ ...ofTurn, input_id: m.InputId.nullish() }),
     output: m.Admission,
     errors: [
@@ -127,6 +134,7 @@ export const operations = {
   }),
   'session:status': operation({
     summary: 'The session as it is now',
+    needs: 'read',
     input: z.object(ofSession),
     output: m.Session,
     errors: ['SESSION_NOT_FOUND'],
@@ -135,6 +143,7 @@ export const operations = {
   }),
   'session:history': operation({
     summary: 'Turns before a turn number, newest last',
+    needs: 'read',
     input: z.object({
       ...ofSession,
       before: z.int().min(1).nullish(),
@@ -147,6 +156,7 @@ export const operations = {
   }),
   'session:delete': operation({
     summary: 'Delete all data of a session and free its id',
+    needs: 'erase',
     input: z.object(ofSession),
     output: z.object({}),
     body: z.object({ message: z.string(), timestamp: z.string() }),
@@ -155,7 +165,8 @@ export const operations = {
     socket: true,
   }),
   'auth:refresh': operation({
-    summary: 'Hand in a fresh token; without authentication nothing expires',
+    summary: 'Hand in a fresh token of the same caller, before the one at hand runs out',
+    needs: 'nothing',
     input: z.object({ token: m.Text }),
     output: z.object({ expires_at: z.string().nullable() }),
     errors: [],
@@ -164,6 +175,7 @@ export const operations = {
   }),
   received: operation({
     summary: 'What the client has applied: flow control for slow links, never acknowledged',
+    needs: 'read',
     input: z.object({ ...ofSession, seq: z.int().min(0) }),
     output: z.object({}),
     errors: ['SESSION_NOT_FOUND'],
@@ -172,6 +184,7 @@ export const operations = {
   }),
   'session:log': operation({
     summary: 'Long poll: the log from a cursor on, as soon as there is more of it',
+    needs: 'read',
     input: z.object({ ...ofSession, after, wait: z.number().min(0).max(30).nullish() }),
     output: z.union([
       z.object({ mode: z.literal('tail'), entries: z.array(m.LogEntry), cursor: m.Cursor }),
@@ -183,14 +196,22 @@ export const operations = {
   }),
   'session:events': operation({
     summary: 'Server-sent events of a session; `Last-Event-ID` resumes',
-    input: z.object({ ...ofSession, after }),
+    needs: 'read',
+    input: z.object({
+      ...ofSession,
+      after,
+      ticket: m.Text.nullish().meta({
+        description: 'From `…/ticket`, in place of a token; it opens one stream',
+      }),
+    }),
     output: JoinAck,
     errors: ['SESSION_NOT_FOUND'],
-    rest: [route('GET /api/v1/session/:session_id/events', { reply: 'stream', query: ['after'] })],
+    rest: [route('GET /api/v1/session/:session_id/events', { reply: 'stream', query: ['after', 'ticket'] })],
     socket: false,
   }),
   'turn:get': operation({
     summary: 'One turn',
+    needs: 'read',
     input: z.object(ofTurn),
     output: m.Turn,
     errors: ['SESSION_NOT_FOUND', 'TURN_NOT_FOUND'],
@@ -199,6 +220,7 @@ export const operations = {
   }),
   'session:export': operation({
     summary: 'All that is stored of a session',
+    needs: 'export',
     input: z.object(ofSession),
     output: m.SessionExport,
     errors: ['SESSION_NOT_FOUND'],
@@ -207,6 +229,7 @@ export const operations = {
   }),
   'session:list': operation({
     summary: 'The sessions, oldest first',
+    needs: 'read',
     input: z.object({
       limit: z.int().min(1).max(1000).nullish().meta({ description: 'Default 1000' }),
       after: z.string().nullish().meta({ description: '`next` of the page before' }),
@@ -235,12 +258,14 @@ export const operations = {
   }),
   'server:health': operation({
     summary: 'How the server and what it uses are doing; always 200',
+    needs: 'nothing',
     input: z.object({}),
     output: m.Health,
     errors: [],
     rest: [route('GET /health')],
     socket: false,
   }),
+  ...accessOperations,
   ...operatorOperations,
 } as const;
 

@@ -35,6 +35,7 @@ const step = (name: string) => [route(`POST /api/v1/operator/alerts/:alert_id/${
 export const operatorOperations = {
   'operator:alerts': operation({
     summary: 'Alerts, the latest first; needs the operator key',
+    needs: 'operator',
     input: z.object({
       status: AlertStatus.nullish(),
       limit: z.int().min(1).max(200).nullish().meta({ description: 'Default 50' }),
@@ -46,6 +47,7 @@ export const operatorOperations = {
   }),
   'operator:alert': operation({
     summary: 'An alert with its session as it is now; needs the operator key',
+    needs: 'operator',
     input: z.object(ofAlert),
     output: z.object({
       alert: AlertView,
@@ -61,6 +63,7 @@ export const operatorOperations = {
   }),
   'operator:log': operation({
     summary: 'Long poll on the session of an alert; needs the operator key',
+    needs: 'operator',
     input: z.object({
       ...ofAlert,
       after: m.Cursor.nullish(),
@@ -76,6 +79,7 @@ export const operatorOperations = {
   }),
   'operator:acknowledge': operation({
     summary: 'Say that somebody has seen an alert; needs the operator key',
+    needs: 'operator',
     input: z.object({ ...ofAlert, actor }),
     output: answer,
     errors,
@@ -84,6 +88,7 @@ export const operatorOperations = {
   }),
   'operator:take_over': operation({
     summary: 'A person answers in the session instead of the guide; needs the operator key',
+    needs: 'operator',
     input: z.object({
       ...ofAlert,
       actor,
@@ -105,6 +110,7 @@ export const operatorOperations = {
   }),
   'operator:message': operation({
     summary: 'Say something in a session that was taken over; needs the operator key',
+    needs: 'operator',
     input: z.object({ ...ofAlert, actor, text: m.UserInput }),
     output: z.object({ turn_id: m.TurnId.nullable(), cursor: m.Cursor }),
     errors,
@@ -113,6 +119,7 @@ export const operatorOperations = {
   }),
   'operator:release': operation({
     summary: 'Give a session back to the guide; its safety mode stays; needs the operator key',
+    needs: 'operator',
     input: z.object({ ...ofAlert, actor }),
     output: answer,
     errors,
@@ -121,6 +128,7 @@ export const operatorOperations = {
   }),
   'operator:clear': operation({
     summary: 'End the crisis of a session: a check-in follows; needs the operator key',
+    needs: 'operator',
     input: z.object({ ...ofAlert, actor }),
     output: answer,
     errors,
@@ -129,6 +137,7 @@ export const operatorOperations = {
   }),
   'operator:announce': operation({
     summary: 'Show a notice to everybody who is connected, on every node; needs the operator key',
+    needs: 'operator',
     input: z.object({ actor, text: m.Text.min(1).max(NOTICE_MAX) }),
     output: z.object({
       time: m.Timestamp,
@@ -142,6 +151,7 @@ export const operatorOperations = {
   }),
   'server:safety': operation({
     summary: 'The crisis protocol of this server, and how often it was used; nothing about anybody',
+    needs: 'nothing',
     input: z.object({}),
     output: z
       .object({

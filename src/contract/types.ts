@@ -35,6 +35,7 @@ export type ServerEvents = { [N in PushName]: (payload: Payload<N>) => void };
 
 export type Session = z.output<typeof m.Session>;
 export type Turn = z.output<typeof m.Turn>;
+export type Right = z.output<typeof m.Right>;
 export type TurnState = z.output<typeof m.TurnState>;
 export type Phase = z.output<typeof m.Phase>;
 export type Source = z.output<typeof m.Source>;

@@ -5,8 +5,23 @@ import type { Speakers } from '../model/model.ts';
 import type { Retrieval } from '../retrieval/retrieval.ts';
 import type { Store } from '../store/store.ts';
 
+/** What is asked of a store: whether it can store something now. */
+export type StoreLook = Pick<Store, 'name' | 'healthy'>;
+
+/** However many ask at a time, the store writes once for them. */
+export function oneLook(store: StoreLook): StoreLook {
+  let looking: Promise<boolean> | undefined;
+  const healthy = () => {
+    looking ??= store.healthy().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
+  return { name: store.name, healthy };
+}
+
 export interface HealthParts {
-  store: Store;
+  store: StoreLook;
   speakers: Speakers;
   retrieval: Retrieval;
 }
@@ -39,7 +54,7 @@ export async function readHealth({ store, speakers, retrieval }: HealthParts): P
   };
 }
 
-function redisOf(store: Store, isStored: boolean): Health['services']['redis'] {
+function redisOf(store: StoreLook, isStored: boolean): Health['services']['redis'] {
   if (store.name !== 'redis') return 'not_configured';
   return isStored ? 'healthy' : 'unhealthy';
 }

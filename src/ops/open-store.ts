@@ -7,6 +7,8 @@ import { LocalSlots } from '../store/local-slots.ts';
 import type { Slots } from '../store/slots.ts';
 import { openSqlite } from '../store/sqlite.ts';
 import type { Store } from '../store/store.ts';
+import { Vault } from '../store/vault.ts';
+import { readMasterKeys } from './master-keys.ts';
 
 /** What is kept, and who waits for the model: on this machine alone, or on Redis with other nodes. */
 export interface Kept {
@@ -18,23 +20,37 @@ export interface Kept {
 
 /** As the settings want it. Rejects with an Error of one line, fit for the person who starts the server. */
 export async function openStore(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+  const { ENCRYPTION_KEY_FILE: path } = config;
+  const vault = new Vault(path === '' ? [] : readMasterKeys(resolve(path)));
   return config.REDIS_URL.length === 0
-    ? openEmbedded(config, log, resources)
-    : openShared(config, log, resources);
+    ? openEmbedded(config, vault, log, resources)
+    : openShared(config, vault, log, resources);
 }
 
-async function openEmbedded(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+async function openEmbedded(
+  config: Config,
+  vault: Vault,
+  log: Log,
+  resources: AsyncDisposableStack,
+): Promise<Kept> {
   const store = await openSqlite({
     directory: resolve(config.DATA_DIR),
     durability: config.DURABILITY,
-    onFault: (error) => log.error({ err: error }, 'a wake-up failed'),
+    vault,
+    log,
+    onFault: (error) => log.error({ err: error }, 'the store failed in something nobody waits for'),
   });
   resources.use(store);
   const { OLLAMA_SLOTS: size, OLLAMA_QUEUE: maxWaiting } = config;
   return { store, slots: resources.use(new LocalSlots({ size, maxWaiting })), now: Date.now };
 }
 
-async function openShared(config: Config, log: Log, resources: AsyncDisposableStack): Promise<Kept> {
+async function openShared(
+  config: Config,
+  vault: Vault,
+  log: Log,
+  resources: AsyncDisposableStack,
+): Promise<Kept> {
   // loaded where it is used only: every start would pay for it
   const [{ openRedis }, { RedisClock }, { RedisSlots }, { RedisStore }] = await Promise.all([
     import('../store/redis-open.ts'),
@@ -43,7 +59,7 @@ async function openShared(config: Config, log: Log, resources: AsyncDisposableSt
     import('../store/redis.ts'),
   ]);
   const link = resources.use(await openRedis({ urls: config.REDIS_URL, prefix: config.REDIS_PREFIX, log }));
-  const store = resources.use(new RedisStore(link, log));
+  const store = resources.use(await RedisStore.open(link, log, vault));
   const slots = new RedisSlots(link, {
     model: config.OLLAMA_MODEL,
     hosts: [...new Set(config.OLLAMA_BASE_URL.map((url) => hostName(url, hostname())))],

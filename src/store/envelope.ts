@@ -1,28 +1,42 @@
-// What lies in the columns of a store. The first character names the format, so that sealed records of another
-// kind (encrypted ones) can lie beside these.
+// What lies in the columns of a store, and under which names.
 import { hash } from 'node:crypto';
 import type { SessionRef } from './store.ts';
+import type { Sealer } from './vault.ts';
 
-const PLAIN_JSON = '1';
-
-/** The stored form of values of one type. */
+/**
+ * The stored form of values of one type. `record` says what they are, and `where` in which place of a session each lies: one
+ * does not open in the place of another.
+ */
 export class Envelope<T> {
-  seal(value: T): string {
-    return PLAIN_JSON + JSON.stringify(value);
+  readonly #record: string;
+
+  constructor(record: string) {
+    this.#record = record;
   }
 
-  /** The value behind a stored form; throws on a damaged one and on a format this program does not know. */
-  open(text: string): T {
-    if (!text.startsWith(PLAIN_JSON)) {
-      throw new Error(`A stored record has the format "${text.slice(0, 1)}", which this version cannot read`);
-    }
+  seal(value: T, sealer: Sealer, where: string | number = ''): string {
+    return sealer.seal(this.#name(where), JSON.stringify(value));
+  }
+
+  /** The value behind a stored form; throws on a damaged one and on a format that cannot be read here. */
+  open(text: string, sealer: Sealer, where: string | number = ''): T {
+    const json = sealer.open(this.#name(where), text);
     try {
-      const value: T = JSON.parse(text.slice(1));
+      const value: T = JSON.parse(json);
       return value;
     } catch {
       // The parser's own error quotes the text, and errors reach the logs: it must not become the cause either.
       throw new Error('A stored record is damaged: it is no JSON');
     }
+  }
+
+  /** A plain stored form, sealed. One that is damaged stays so. */
+  move(text: string, to: Sealer, where: string | number = ''): string {
+    return to.seal(this.#name(where), text.slice(1));
+  }
+
+  #name(where: string | number): string {
+    return where === '' ? this.#record : `${this.#record} ${where}`;
   }
 }
 

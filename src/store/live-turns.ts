@@ -1,6 +1,7 @@
 // The live turns of this process, as they stand in the file: appends, reads and fences need no query.
 import type { Step } from './group-commit.ts';
 import type { Lease, LogRecord, SessionLife, TurnEntry, TurnRecord } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { sessionKey } from './envelope.ts';
 
 /** A live turn and the end of its session's log. Records in it are replaced, never changed. */
@@ -9,6 +10,8 @@ export interface LiveTurn {
   readonly session: number;
   readonly key: string;
   readonly epoch: string;
+  /** With the key of the session. */
+  readonly sealer: Sealer;
   turn: TurnRecord;
   /** The reply so far. */
   text: string;

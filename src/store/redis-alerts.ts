@@ -1,8 +1,10 @@
 // Calls for a person. The truth lies with their session; an index over all sessions tells where to look. [US-41]
 import type { AlertStatus } from '../contract/types.ts';
 import type { AlertRecord, EscalationStore, NewAlert } from './escalation.ts';
+import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink, Reply } from './redis-link.ts';
 import type { SessionRef } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { Envelope, sessionKey } from './envelope.ts';
 import { loadScript } from './redis-link.ts';
 import { listOf, numberOf, textOf, textsOf } from './redis-reply.ts';
@@ -20,7 +22,7 @@ export interface AlertArg {
 
 /** The calls that a step may make, and those of them that the index did not know before. */
 export interface Expected {
-  alerts: AlertArg[];
+  alerts: NewAlert[];
   fresh: string[];
 }
 
@@ -45,29 +47,46 @@ const truth = loadScript('alert', 'time', 'people');
 const MIN_PAGE = 16;
 const MAX_PAGE = 256;
 
-const calls = new Envelope<Call>();
-const actors = new Envelope<string>();
+const calls = new Envelope<Call>('call');
+const actors = new Envelope<string>('actor');
 
-function alertArgs(alerts: readonly NewAlert[], { tenant, sessionId }: SessionRef): AlertArg[] {
+/** What a step says to its script about calls. */
+export function alertArgs(
+  alerts: readonly NewAlert[],
+  { tenant, sessionId }: SessionRef,
+  sealer: Sealer,
+): AlertArg[] {
   return alerts.map(({ isSent, ...said }) => ({
     id: said.alertId,
-    call: calls.seal({ ...said, tenant, sessionId }),
+    call: calls.seal({ ...said, tenant, sessionId }, sealer, said.alertId),
     delivery: isSent ? 'pending' : 'off',
   }));
 }
 
 /** What a step says to its script about what somebody did. */
-export function alertChange(change: { alertId: string; status: AlertStatus; actor: string }) {
-  return { id: change.alertId, status: change.status, actor: actors.seal(change.actor) };
+export function alertChange(
+  { alertId: id, status, actor }: { alertId: string; status: AlertStatus; actor: string },
+  sealer: Sealer,
+) {
+  return { id, status, actor: actors.seal(actor, sealer, id) };
+}
+
+/** An alert as it lies with a session, once that is encrypted. */
+export function moveAlert(id: string, packed: string, to: Sealer): string {
+  const [call, at, status, actor, ...rest]: string[] = JSON.parse(packed);
+  const moved = actor === undefined || actor === '' ? '' : actors.move(actor, to, id);
+  return JSON.stringify([calls.move(textOf(call), to, id), at, status, moved, ...rest]);
 }
 
 export class RedisAlerts {
   readonly #link: RedisLink;
+  readonly #keys: RedisKeys;
   readonly #onFault: (error: unknown) => void;
 
   /** `onFault` is told why an index could not be tidied. */
-  constructor(link: RedisLink, onFault: (error: unknown) => void) {
+  constructor(link: RedisLink, keys: RedisKeys, onFault: (error: unknown) => void) {
     this.#link = link;
+    this.#keys = keys;
     this.#onFault = onFault;
   }
 
@@ -92,13 +111,7 @@ export class RedisAlerts {
     const found = [...first, ...second];
     const may = new Set(found.flatMap(({ id, other }) => (other === null ? id : [])));
     const fresh = found.flatMap(({ id, touches }) => (touches === 1 ? id : []));
-    return {
-      alerts: alertArgs(
-        alerts.filter(({ alertId }) => may.has(alertId)),
-        ref,
-      ),
-      fresh,
-    };
+    return { alerts: alerts.filter(({ alertId }) => may.has(alertId)), fresh };
   }
 
   /** After a step that was refused for certain. */
@@ -228,7 +241,9 @@ export class RedisAlerts {
   /** The truth about an alert, once these changes are made. */
   async #get(entry: Entry, changes: readonly (string | number)[] = []): Promise<Stored | undefined> {
     const reply = await this.#link.run(truth, entry.base, [entry.id, ...changes]);
-    return listOf(reply).length === 0 ? undefined : toStored(entry, reply);
+    const [epoch, wrapped, ...alert] = textsOf(reply);
+    if (epoch === undefined) return undefined;
+    return toStored(entry, epoch, alert, this.#keys.sealer(entry.base, textOf(wrapped)));
   }
 
   async #misplaced(stored: readonly Stored[]): Promise<void> {
@@ -292,15 +307,15 @@ const deliveries: Record<string, AlertRecord['delivery']> = {
   dead: 'dead',
 };
 
-function toStored(entry: Entry, reply: Reply): Stored {
-  const [epoch, call, at, status, actor, statusAt, delivery, tries, nextAt, alarmedAt, rev] = textsOf(reply);
-  const { tenant, sessionId, ...said } = calls.open(textOf(call));
+function toStored(entry: Entry, epoch: string, packed: readonly string[], sealer: Sealer): Stored {
+  const [call, at, status, actor, statusAt, delivery, tries, nextAt, alarmedAt, rev] = packed;
+  const { tenant, sessionId, ...said } = calls.open(textOf(call), sealer, entry.id);
   const alert: AlertRecord = {
     ...said,
-    session: { tenant, sessionId, epoch: textOf(epoch) },
+    session: { tenant, sessionId, epoch },
     at: numberOf(at),
     status: statuses[textOf(status)] ?? 'open',
-    actor: actor === undefined || actor === '' ? null : actors.open(actor),
+    actor: actor === undefined || actor === '' ? null : actors.open(actor, sealer, entry.id),
     statusAt: maybeNumber(statusAt),
     delivery: deliveries[textOf(delivery)] ?? 'off',
     tries: numberOf(tries),

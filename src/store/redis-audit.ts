@@ -8,6 +8,7 @@ import { nextRecord } from './audit-chain.ts';
 import { Envelope } from './envelope.ts';
 import { loadScript } from './redis-link.ts';
 import { Fields, listOf, numberOf, textOf, textsOf } from './redis-reply.ts';
+import { plain } from './vault.ts';
 
 type Counted = Awaited<ReturnType<EscalationStore['auditCounts']>>[number];
 
@@ -52,11 +53,11 @@ const AT_ONCE = 200;
 const UNDER_WAY_MS = 60_000;
 const NOWHERE: ChainEnd = { n: -1, hash: '' };
 
-const facts = new Envelope<AuditFact>();
-const counted = new Envelope<Omit<Counted, 'count'>>();
+const facts = new Envelope<AuditFact>('fact');
+const counted = new Envelope<Omit<Counted, 'count'>>('counted');
 
 function factArgs(said: readonly AuditFact[]): FactArg[] {
-  return said.map((fact) => ({ id: randomUUID(), fact: facts.seal(fact) }));
+  return said.map((fact) => ({ id: randomUUID(), fact: facts.seal(fact, plain) }));
 }
 
 export class RedisAudit {
@@ -121,7 +122,7 @@ export class RedisAudit {
   async auditCounts(): Promise<Counted[]> {
     const flat = textsOf(await this.#link.run(chain, this.#key, ['counts']));
     const found = flat.flatMap((what, at): Counted[] =>
-      at % 2 === 0 ? [{ ...counted.open(what), count: Number(flat[at + 1]) }] : [],
+      at % 2 === 0 ? [{ ...counted.open(what, plain), count: Number(flat[at + 1]) }] : [],
     );
     return found.sort((a, b) => a.year - b.year || a.kind.localeCompare(b.kind));
   }
@@ -219,7 +220,7 @@ function chained(end: ChainEnd, moving: readonly Moving[], now: number) {
     const record = nextRecord(last, time, fact);
     last = { n: record.n, hash: record.hash };
     const { kind, level } = fact;
-    const what = counted.seal({ year: new Date(time).getUTCFullYear(), kind, level });
+    const what = counted.seal({ year: new Date(time).getUTCFullYear(), kind, level }, plain);
     return { record: last, args: [id, record.hash, record.body, what] };
   });
 }
@@ -235,7 +236,7 @@ function toSeen(reply: Reply): Seen | undefined {
 function toMoving(row: string): Moving {
   const [, id, at, sealed] = /^(\S+) (\d+) (.*)$/s.exec(row) ?? [];
   if (id === undefined || sealed === undefined) throw new Error('A fact on its way to the audit is damaged');
-  return { id, at: Number(at), fact: facts.open(sealed) };
+  return { id, at: Number(at), fact: facts.open(sealed, plain) };
 }
 
 function toRecord(row: Reply): AuditRecord {

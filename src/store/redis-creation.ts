@@ -1,14 +1,15 @@
 // Making a session: its id lies in one slot of a Cluster, the key by which a repeat of the call is known in another. [S-5] [P-11]
 import { AppError } from '../errors.ts';
 import type { RedisIndex } from './redis-index.ts';
+import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisReads } from './redis-reads.ts';
 import type { CreateRequest, NewSession, SessionLife, SessionRecord } from './store.ts';
 import { digest, sessionKey } from './envelope.ts';
+import { taken } from './redis-documents.ts';
 import { makeFields, toSession } from './redis-records.ts';
 import { Fields, listOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
-import { taken } from './redis-writes.ts';
 
 interface Created {
   created: boolean;
@@ -19,17 +20,20 @@ export class RedisCreation {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
   readonly #reads: RedisReads;
+  readonly #keys: RedisKeys;
   readonly #remove: (life: SessionLife) => Promise<boolean>;
 
   constructor(
     link: RedisLink,
     index: RedisIndex,
     reads: RedisReads,
+    keys: RedisKeys,
     remove: (life: SessionLife) => Promise<boolean>,
   ) {
     this.#link = link;
     this.#index = index;
     this.#reads = reads;
+    this.#keys = keys;
     this.#remove = remove;
   }
 
@@ -39,15 +43,16 @@ export class RedisCreation {
     if (before) return known(before, session.sessionId, idGiven);
     const base = this.#index.base(session);
     const place = await this.#index.place(session);
-    const document = JSON.stringify({ fields: makeFields(session, place, key) });
+    const document = JSON.stringify({ fields: makeFields(session, place, key, this.#keys.make(base)) });
     const [kind, fields] = listOf(await this.#link.run(steps.create, base, [document]));
     if (kind !== 'made') await this.#index.unplace(session, place);
     if (kind === 'used') throw new Error('An epoch is used only once');
-    const there = toSession(Fields.ofList(fields));
+    const found = Fields.ofList(fields);
+    const there = toSession(found, this.#keys.sealer(base, found.text('k')));
     if (kind === 'made')
       return key === null ? { created: true, session: there } : this.#keep(key, there, idGiven);
     // the same call once more, before the first one had kept its key
-    if (key === null || Fields.ofList(fields).text('key') !== key) throw taken();
+    if (key === null || found.text('key') !== key) throw taken();
     return { created: false, session: there };
   }
 

@@ -2,6 +2,7 @@
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import type { Listed, RedisIndex } from './redis-index.ts';
+import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { Lease, SessionRecord, TurnView } from './store.ts';
 import { toSession, toView } from './redis-records.ts';
@@ -22,6 +23,7 @@ const RESTART_MS = 2_500;
 export class RedisLeases {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
+  readonly #keys: RedisKeys;
   readonly #log: Pick<Log, 'warn'>;
   readonly #isLess: (session: SessionRecord) => Promise<boolean>;
 
@@ -29,11 +31,13 @@ export class RedisLeases {
   constructor(
     link: RedisLink,
     index: RedisIndex,
+    keys: RedisKeys,
     log: Pick<Log, 'warn'>,
     isLess: (session: SessionRecord) => Promise<boolean>,
   ) {
     this.#link = link;
     this.#index = index;
+    this.#keys = keys;
     this.#log = log;
     this.#isLess = isLess;
   }
@@ -81,16 +85,19 @@ export class RedisLeases {
 
   async #take(one: Listed, leaseMs: number, overdueMs: number): Promise<Taken | undefined> {
     const base = this.#index.baseOf(one.digest);
-    const args = [leaseMs, overdueMs, RESTART_MS];
+    const args = [leaseMs, overdueMs, RESTART_MS, this.#keys.vault.masters.join(' ')];
     const [kind, what, view] = listOf(await this.#link.run(steps.take, base, args));
     if (kind === 'none') await this.#index.relist(one, null);
     if (kind === 'held') await this.#index.relist(one, numberOf(what));
+    if (kind === 'foreign') throw new AppError('STORE_UNAVAILABLE');
     if (kind !== 'taken') return undefined;
-    const session = toSession(Fields.ofList(what));
+    const fields = Fields.ofList(what);
+    const sealer = this.#keys.sealer(base, fields.text('k'));
+    const session = toSession(fields, sealer);
     if (await this.#isLess(session)) return undefined;
     // where that fails, the next renewal does it
     await this.#index.enlist(session, leaseMs).catch(() => undefined);
-    return { session, view: toView(view) };
+    return { session, view: toView(view, sealer) };
   }
 }
 

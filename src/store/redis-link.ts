@@ -32,9 +32,17 @@ const RETRY_AFTER_MS = 1_000;
 const PASSING =
   /^(ASK|BUSY|CLUSTERDOWN|LOADING|MASTERDOWN|MISCONF|MOVED|NOAUTH|NOPERM|NOREPLICAS|OOM|READONLY|TRYAGAIN|UNKILLABLE|WRONGPASS)\b/;
 
+/** One of the servers over which the keys are spread. */
+export interface Master {
+  /** The same for as long as it is that server. */
+  readonly id: string;
+  readonly send: (...command: string[]) => Promise<Reply>;
+}
+
 /** What is used of a client, of one server or of a Cluster. */
 export interface Commands {
   send(key: string, command: string[]): Promise<Reply>;
+  masters(): Master[];
   destroy(): void;
 }
 
@@ -94,8 +102,21 @@ export class RedisLink implements AsyncDisposable {
     return this.#send(key, command);
   }
 
-  /** Settles after the time for a command at the latest. */
+  /** All servers that have keys now, in the order of their ids. Their commands settle as those above. */
+  masters(): Master[] {
+    const masters = this.#commands.masters().map(({ id, send }): Master => ({
+      id,
+      send: (...command) => this.#settle(() => send(...command)),
+    }));
+    return masters.sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
   #send(key: string, command: string[]): Promise<Reply> {
+    return this.#settle(() => this.#commands.send(key, command));
+  }
+
+  /** Settles after the time for a command at the latest. */
+  #settle(send: () => Promise<Reply>): Promise<Reply> {
     if (this.#isClosed) return Promise.reject(unavailable(new Error('The store is closed')));
     if (performance.now() < this.#quietUntil) return Promise.reject(silent());
     const { promise, resolve, reject } = Promise.withResolvers<Reply>();
@@ -106,8 +127,7 @@ export class RedisLink implements AsyncDisposable {
       reject(silent());
     }, COMMAND_MS);
     const fail = (error: unknown) => reject(isBug(error) ? error : unavailable(error));
-    this.#commands
-      .send(key, command)
+    send()
       .then(resolve, fail)
       .finally(() => {
         clearTimeout(late);

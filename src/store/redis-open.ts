@@ -36,7 +36,8 @@ async function openSingle({ urls, log, ...rest }: RedisOptions): Promise<RedisLi
   subscriber.on('ready', () => wakes.wakeAll());
   await Promise.all([commands.connect(), subscriber.connect()]);
   const send = (_key: string, command: string[]) => commands.sendCommand<Reply>(command);
-  return new RedisLink(rest, { send, destroy: () => commands.destroy() }, wakes);
+  const masters = () => [{ id: 'one', send: (...command: string[]) => commands.sendCommand<Reply>(command) }];
+  return new RedisLink(rest, { send, masters, destroy: () => commands.destroy() }, wakes);
 }
 
 async function openCluster({ urls, log, ...rest }: RedisOptions): Promise<RedisLink> {
@@ -46,7 +47,12 @@ async function openCluster({ urls, log, ...rest }: RedisOptions): Promise<RedisL
   cluster.on('node-ready', () => wakes.wakeAll());
   await cluster.connect();
   const send = (key: string, command: string[]) => cluster.sendCommand<Reply>(key, false, command);
-  return new RedisLink(rest, { send, destroy: () => {} }, wakes);
+  const masters = () =>
+    cluster.masters.map((master) => ({
+      id: master.id,
+      send: async (...command: string[]) => (await cluster.nodeClient(master)).sendCommand<Reply>(command),
+    }));
+  return new RedisLink(rest, { send, masters, destroy: () => {} }, wakes);
 }
 
 /** Says once that Redis is gone, and once that it is back. */

@@ -5,9 +5,11 @@ import type { AuditFact, NewAlert } from './escalation.ts';
 import type { AlertArg } from './redis-alerts.ts';
 import type { FactArg } from './redis-audit.ts';
 import type { RedisIndex } from './redis-index.ts';
+import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { NoteRequest, SessionRef } from './store.ts';
-import { alertChange, RedisAlerts } from './redis-alerts.ts';
+import type { Sealer } from './vault.ts';
+import { alertArgs, alertChange, RedisAlerts } from './redis-alerts.ts';
 import { RedisAudit } from './redis-audit.ts';
 import { clientArg, RedisClients } from './redis-clients.ts';
 
@@ -21,10 +23,9 @@ interface Carried {
 
 /** The same as its script takes it. */
 export interface PeopleArgs {
-  alerts: AlertArg[];
   facts: FactArg[];
-  client: string;
-  alert: object;
+  /** What is sealed by the key of the session. */
+  sealed: (sealer: Sealer) => { alerts: AlertArg[]; client: string; alert: object };
 }
 
 /** Facts that nodes left behind are looked for this often. */
@@ -38,12 +39,12 @@ export class RedisPeople implements Disposable {
   readonly #timer: NodeJS.Timeout;
   readonly #onFault: (error: unknown) => void;
 
-  constructor(link: RedisLink, index: RedisIndex, onFault: (error: unknown) => void) {
+  constructor(link: RedisLink, index: RedisIndex, keys: RedisKeys, onFault: (error: unknown) => void) {
     this.#onFault = onFault;
     this.#index = index;
-    this.alerts = new RedisAlerts(link, onFault);
+    this.alerts = new RedisAlerts(link, keys, onFault);
     this.audit = new RedisAudit(link, onFault);
-    this.clients = new RedisClients(link);
+    this.clients = new RedisClients(link, keys);
     const sweep = () => void this.audit.sweep().catch(() => undefined);
     this.#timer = setInterval(sweep, SWEEP_MS * (0.75 + Math.random() / 2));
     this.#timer.unref();
@@ -63,11 +64,13 @@ export class RedisPeople implements Disposable {
       client && this.clients.before(base, ref.tenant, client.client),
       alert && this.alerts.beforeChange(alert.alertId, alert.status),
     ]);
-    const args = {
-      alerts: calls.alerts,
+    const args: PeopleArgs = {
       facts: outbox.facts,
-      client: client ? clientArg(ref.tenant, client) : '',
-      alert: alert ? alertChange(alert) : {},
+      sealed: (sealer) => ({
+        alerts: alertArgs(calls.alerts, ref, sealer),
+        client: client ? clientArg(ref.tenant, client, sealer) : '',
+        alert: alert ? alertChange(alert, sealer) : {},
+      }),
     };
     try {
       const result = await step(args);
@@ -83,11 +86,11 @@ export class RedisPeople implements Disposable {
     }
   }
 
-  /** After the end of a session that had these. */
-  async removed(ref: SessionRef, alertIds: readonly string[], client: string): Promise<void> {
+  /** After the end of a session that had these, sealed by its key. */
+  async removed(ref: SessionRef, alertIds: readonly string[], client: string, sealer: Sealer): Promise<void> {
     try {
       await this.alerts.removed(ref, alertIds);
-      await this.clients.removed(this.#index.base(ref), client);
+      await this.clients.removed(this.#index.base(ref), client, sealer);
     } catch (error) {
       // the session is gone: what is left of it in lists is dropped when it is met
       this.#onFault(error);

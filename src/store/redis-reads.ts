@@ -1,11 +1,14 @@
 // What is read of a session: each read is one script, so it shows one moment.
+import type { RedisKeys } from './redis-keys.ts';
 import type { AskedTurn } from './redis-records.ts';
 import type { RedisIndex } from './redis-index.ts';
 import type { RedisLink, Reply } from './redis-link.ts';
 import type { LogPage, SessionLife, SessionRecord, SessionSnapshot, TurnRecord, TurnView } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { Bounded } from './bounded.ts';
 import { digest } from './envelope.ts';
-import { openAsked, toRecord, toSession, toTurn, toView } from './redis-records.ts';
+import { kidOf } from './redis-keys.ts';
+import { askedOf, openAsked, toRecord, toSession, toTurn, toView } from './redis-records.ts';
 import { Fields, listOf, numberOf, textOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
 
@@ -25,6 +28,11 @@ export interface Seen {
 
 type Asked = ReturnType<typeof openAsked>;
 
+interface Looked {
+  sealer: Sealer;
+  found: readonly Reply[];
+}
+
 export interface RedisPage {
   page: LogPage;
   /** Number of the last entry, be it of another version. */
@@ -34,16 +42,20 @@ export interface RedisPage {
 export class RedisReads {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
+  readonly #keys: RedisKeys;
   readonly #asked = new Bounded<Asked>(ASKED_KEPT);
 
-  constructor(link: RedisLink, index: RedisIndex) {
+  constructor(link: RedisLink, index: RedisIndex, keys: RedisKeys) {
     this.#link = link;
     this.#index = index;
+    this.#keys = keys;
   }
 
   async session(base: string): Promise<SessionRecord | undefined> {
     const fields = Fields.ofList(await this.#link.send(`${base}:s`, 'HGETALL', `${base}:s`));
-    return fields.isEmpty ? undefined : toSession(fields);
+    if (!fields.isEmpty) return toSession(fields, this.#keys.sealer(base, fields.text('k')));
+    this.#keys.forget(base);
+    return undefined;
   }
 
   async head(life: SessionLife): Promise<number | undefined> {
@@ -69,15 +81,20 @@ export class RedisReads {
   async #rows(life: SessionLife, after: number, limit: number) {
     const base = this.#index.base(life);
     const known = this.#asked.get(base);
-    const args = [life.epoch, after, limit, PAGE_CHARS, known?.turnId ?? '', OVERDUE_MS];
+    const key = this.#keys.known(base);
+    const args = [life.epoch, after, limit, PAGE_CHARS, known?.turnId ?? '', OVERDUE_MS, kidOf(key)];
     const reply = listOf(await this.#link.run(steps.read, base, args));
-    if (reply.length === 0) return undefined;
-    const [head, live, asked, late, ...rows] = reply;
+    if (reply.length === 0) {
+      this.#keys.forget(base);
+      return undefined;
+    }
+    const [head, live, asked, late, wrapped, ...rows] = reply;
+    const sealer = this.#keys.told(base, wrapped, key);
     if (late === 1) await this.#index.released([life]);
     return {
       head: numberOf(head),
-      live: this.#live(base, Fields.ofList(live), asked, known),
-      entries: rows.flatMap((row) => toRecord(row) ?? []),
+      live: this.#live(base, Fields.ofList(live), asked, known, sealer),
+      entries: rows.flatMap((row) => toRecord(row, sealer) ?? []),
       /** Number of the last that was looked at. */
       last: rows.length > 0 ? numberOf(listOf(rows.at(-1))[0]) : Math.max(after, 0),
     };
@@ -86,59 +103,67 @@ export class RedisReads {
   async snapshot(life: SessionLife, turns: number): Promise<SessionSnapshot | undefined> {
     const reply = await this.#look(life, 'whole', turns);
     if (!reply) return undefined;
-    const [session, ended, live = null, ...notices] = reply;
+    const { sealer, found } = reply;
+    const [session, ended, live = null, ...notices] = found;
     return {
-      session: toSession(Fields.ofList(session)),
-      turns: listOf(ended).map(toView),
-      live: live === null ? null : toView(live),
-      notices: notices.flatMap((row) => toRecord(row) ?? []).sort((a, b) => a.seq - b.seq),
+      session: toSession(Fields.ofList(session), sealer),
+      turns: listOf(ended).map((view) => toView(view, sealer)),
+      live: live === null ? null : toView(live, sealer),
+      notices: notices.flatMap((row) => toRecord(row, sealer) ?? []).sort((a, b) => a.seq - b.seq),
     };
   }
 
   async turns(life: SessionLife, before: number | null, limit: number): Promise<TurnView[] | undefined> {
     const reply = await this.#look(life, 'page', before ?? Number.MAX_SAFE_INTEGER, limit);
-    return reply && listOf(reply[0]).map(toView);
+    return reply && listOf(reply.found[0]).map((view) => toView(view, reply.sealer));
   }
 
-  async turn(life: SessionLife, turnId: string): Promise<TurnView | undefined> {
-    const view = (await this.#look(life, 'turn', turnId))?.[0] ?? null;
-    return view === null ? undefined : toView(view);
+  turn(life: SessionLife, turnId: string): Promise<TurnView | undefined> {
+    return this.#one(life, 'turn', turnId);
   }
 
-  async turnOfInput(life: SessionLife, inputId: string): Promise<TurnView | undefined> {
-    const view = (await this.#look(life, 'input', digest(inputId)))?.[0] ?? null;
-    return view === null ? undefined : toView(view);
+  turnOfInput(life: SessionLife, inputId: string): Promise<TurnView | undefined> {
+    return this.#one(life, 'input', digest(inputId));
   }
 
   /** Undefined when the session is gone. */
   async seen(life: SessionLife): Promise<Seen | undefined> {
     const reply = await this.#look(life, 'live');
     if (!reply) return undefined;
-    const [seq, view = null] = reply;
-    return { seq: textOf(seq), view: view === null ? undefined : toView(view) };
+    const [seq, view = null] = reply.found;
+    return { seq: textOf(seq), view: view === null ? undefined : toView(view, reply.sealer) };
   }
 
   /** What a turn was asked; undefined when it is not there. */
-  async asked(base: string, turnId: string, n: string): Promise<Asked | undefined> {
+  async asked(base: string, turnId: string, n: string, sealer: Sealer): Promise<Asked | undefined> {
     const known = this.#asked.get(base);
     if (known?.turnId === turnId) return known;
     const sealed = await this.#link.send(`${base}:t`, 'HGET', `${base}:t`, n);
     if (sealed === null) return undefined;
-    const asked = openAsked(textOf(sealed));
+    const asked = openAsked(textOf(sealed), turnId, sealer);
     this.#asked.set(base, asked);
     return asked;
   }
 
   /** What a live turn of this node was asked need not be read again. */
   keep(base: string, asked: AskedTurn): void {
-    const { turnId, inputId, userInput, plan } = asked;
-    const { memory: _, ...decided } = plan;
-    this.#asked.set(base, { turnId, inputId, userInput, plan: decided });
+    this.#asked.set(base, askedOf(asked));
   }
 
-  async #look(life: SessionLife, ...args: (string | number)[]): Promise<readonly Reply[] | undefined> {
-    const reply = listOf(await this.#link.run(steps.look, this.#index.base(life), [life.epoch, ...args]));
-    return reply.length === 0 ? undefined : reply;
+  async #one(life: SessionLife, verb: 'turn' | 'input', name: string): Promise<TurnView | undefined> {
+    const reply = await this.#look(life, verb, name);
+    const view = reply?.found[0] ?? null;
+    return reply && view !== null ? toView(view, reply.sealer) : undefined;
+  }
+
+  async #look(life: SessionLife, ...args: (string | number)[]): Promise<Looked | undefined> {
+    const base = this.#index.base(life);
+    const key = this.#keys.known(base);
+    const all = [life.epoch, kidOf(key), ...args];
+    const [wrapped, ...found] = listOf(await this.#link.run(steps.look, base, all));
+    if (wrapped !== undefined) return { sealer: this.#keys.told(base, wrapped, key), found };
+    this.#keys.forget(base);
+    return undefined;
   }
 
   /** `known` is what the script was told to be known. */
@@ -147,11 +172,13 @@ export class RedisReads {
     fields: Fields,
     sealed: Reply | undefined,
     known: Asked | undefined,
+    sealer: Sealer,
   ): TurnRecord | null {
     if (fields.isEmpty) return null;
-    if (known?.turnId === fields.text('id')) return toTurn(known, fields);
-    const asked = openAsked(textOf(sealed));
+    const turnId = fields.text('id');
+    if (known?.turnId === turnId) return toTurn(known, fields, sealer);
+    const asked = openAsked(textOf(sealed), turnId, sealer);
     this.#asked.set(base, asked);
-    return toTurn(asked, fields);
+    return toTurn(asked, fields, sealer);
   }
 }

@@ -21,4 +21,8 @@ export const steps = {
   look: step('look'),
   compact: step('compact'),
   renewEpoch: step('renew_epoch'),
+  grants: step('grants'),
+  rewrap: step('rewrap'),
+  stage: step('stage'),
+  reseal: step('reseal'),
 } as const;

@@ -1,5 +1,6 @@
 // Every step that changes a session: one script each, which looks, refuses if it must, and only then writes.
 import { AppError } from '../errors.ts';
+import type { DataKey, RedisKeys } from './redis-keys.ts';
 import type { RedisLink, Reply, Script } from './redis-link.ts';
 import type { RedisIndex } from './redis-index.ts';
 import type { PeopleArgs, RedisPeople } from './redis-people.ts';
@@ -19,20 +20,9 @@ import type {
   TurnRecord,
 } from './store.ts';
 import { Bounded } from './bounded.ts';
-import { digest } from './envelope.ts';
 import { freshWords, isWords } from './fold.ts';
-import {
-  changeFields,
-  entryArg,
-  makeFields,
-  openAsked,
-  sealAsked,
-  sealText,
-  toSession,
-  toTurn,
-  toView,
-  wordArg,
-} from './redis-records.ts';
+import { admission, answerOf, cut, readAdmitted } from './redis-documents.ts';
+import { changeFields, entryArg, toTurn, toView, wordArg } from './redis-records.ts';
 import { Fields, listOf, textOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
 
@@ -40,12 +30,12 @@ import { steps } from './redis-steps.ts';
 const SAID_KEPT = 10_000;
 /** How often a step that needs the words so far races with their owner before the owner is fenced off. */
 const RACES = 3;
-const NOTHING_SEEN = { id: '', seq: '', data: '' };
 
 export class RedisWrites {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
   readonly #reads: RedisReads;
+  readonly #keys: RedisKeys;
   readonly #people: RedisPeople;
   readonly #lost: (life: SessionLife, seq: number) => Promise<boolean>;
   /** The length of replies that was acknowledged here. */
@@ -56,12 +46,14 @@ export class RedisWrites {
     link: RedisLink,
     index: RedisIndex,
     reads: RedisReads,
+    keys: RedisKeys,
     people: RedisPeople,
     lost: (life: SessionLife, seq: number) => Promise<boolean>,
   ) {
     this.#link = link;
     this.#index = index;
     this.#reads = reads;
+    this.#keys = keys;
     this.#people = people;
     this.#lost = lost;
   }
@@ -72,15 +64,20 @@ export class RedisWrites {
     await this.#index.expect(session, leaseMs);
     const place = basis === null ? await this.#index.place(session) : null;
     const life = { ...session, epoch: basis?.epoch ?? session.epoch };
-    const document = admission(request, place);
+    const made = basis === null ? this.#keys.make(base) : undefined;
     const unplace = async () => {
       if (place !== null) await this.#index.unplace(session, place).catch(() => undefined);
     };
     try {
-      const admit = async (args: PeopleArgs) => {
-        const step = (seen: Seen | undefined) =>
-          this.#step(steps.admit, base, { ...document, ...args, seen: cut(seen) });
-        return readAdmitted(request, await this.#race(life, step));
+      const admit = async ({ facts, sealed }: PeopleArgs) => {
+        const step = async (key: DataKey, seen: Seen | undefined) => {
+          const args = { facts, ...sealed(key.sealer), seen: cut(seen, key.sealer) };
+          return this.#step(steps.admit, base, { ...admission(request, place, key), ...args });
+        };
+        const reply = await this.#race(life, (seen) =>
+          made ? step(made, seen) : this.#sealing(base, (key) => step(key, seen)),
+        );
+        return readAdmitted(request, reply, (wrapped) => this.#keys.sealer(base, wrapped));
       };
       const carried = { alerts, audit, client };
       const admitted = await this.#people.with(session, carried, admit, ({ kind }) => kind !== 'admitted');
@@ -96,11 +93,14 @@ export class RedisWrites {
 
   async start(lease: Lease, begun: Parameters<Store['start']>[1]): Promise<TurnRecord | Fenced> {
     const { source, model, phase } = begun;
-    const reply = await this.#held(steps.start, lease, [source, model, phase]);
+    const base = this.#index.base(lease);
+    const { reply, sealer } = await this.#keys.with(base, ({ kid }) =>
+      this.#held(steps.start, lease, [source, model, phase, kid]),
+    );
     const fields = Fields.ofList(reply);
     if (fields.isEmpty) return 'fenced';
-    const asked = await this.#reads.asked(this.#index.base(lease), lease.turnId, fields.text('n'));
-    return asked ? toTurn(asked, fields) : 'fenced';
+    const asked = await this.#reads.asked(base, lease.turnId, fields.text('n'), sealer);
+    return asked ? toTurn(asked, fields, sealer) : 'fenced';
   }
 
   async mark(lease: Lease, phase: TurnRecord['phase'], position: number | null): Promise<'marked' | Fenced> {
@@ -109,8 +109,12 @@ export class RedisWrites {
 
   /** Answers the number of the last entry. */
   async append(lease: Lease, entries: TurnEntry[], leaseMs: number): Promise<number | Fenced> {
-    const say = async (words: TurnEntry[]) =>
-      this.#held(steps.append, lease, [leaseMs, ...words.flatMap(wordArg)]);
+    const base = this.#index.base(lease);
+    const say = (words: TurnEntry[]) =>
+      this.#sealing(base, ({ kid, sealer }) => {
+        const args = words.flatMap((word) => wordArg(word, sealer));
+        return this.#held(steps.append, lease, [leaseMs, kid, ...args]);
+      });
     let reply = await say(entries);
     while (reply === 'unclear') {
       const words = await this.#freshOf(lease, entries);
@@ -134,20 +138,26 @@ export class RedisWrites {
       ...(safety && { safety }),
       ...(completes && { status: 'completed' as const }),
     };
+    const base = this.#index.base(lease);
     const { epoch, turnId, generation } = lease;
     const document = {
       epoch,
       turn: turnId,
       gen: String(generation),
       state,
-      entries: entries.slice(end).map(entryArg),
-      fields: changeFields(change),
     };
     return this.#people.with(lease, { audit }, async ({ facts }) => {
       let words: TurnEntry[] | Fenced = entries.slice(0, end).filter(isWords);
       for (;;) {
-        const finish = { ...document, words: words.map(wordArg), facts };
-        const reply = await this.#step(steps.finish, this.#index.base(lease), finish);
+        const last: TurnEntry[] = words;
+        const reply = await this.#sealing(base, ({ kid, sealer }) => {
+          const sealed = {
+            words: last.map((word) => wordArg(word, sealer)),
+            entries: entries.slice(end).map((entry) => entryArg(entry, sealer)),
+            fields: changeFields(change, sealer),
+          };
+          return this.#step(steps.finish, base, { ...document, kid, facts, ...sealed });
+        });
         if (reply !== 'unclear') return reply === 'finished' ? 'finished' : 'fenced';
         words = await this.#freshOf(lease, words);
         if (words === 'fenced') return 'fenced';
@@ -160,7 +170,10 @@ export class RedisWrites {
     const document = { epoch: life.epoch, turn: turnId ?? '' };
     const reply = await this.#race(
       life,
-      (seen) => this.#step(steps.cancel, base, { ...document, seen: cut(seen) }),
+      (seen) =>
+        this.#sealing(base, ({ kid, sealer }) =>
+          this.#step(steps.cancel, base, { ...document, kid, seen: cut(seen, sealer) }),
+        ),
       await this.#reads.seen(life),
     );
     const [kind, what] = listOf(reply);
@@ -180,27 +193,34 @@ export class RedisWrites {
     const document = {
       epoch: life.epoch,
       version: basis === undefined ? '' : String(basis),
-      entries: entries.map(entryArg),
-      fields: changeFields(change),
       changes: Object.keys(change).length > 0,
     };
-    return this.#people.with(life, { alert, client, audit }, async (args) => {
-      const reply = await this.#step(steps.note, this.#index.base(life), { ...document, ...args });
+    const base = this.#index.base(life);
+    return this.#people.with(life, { alert, client, audit }, async ({ facts, sealed }) => {
+      const reply = await this.#sealing(base, ({ kid, sealer }) => {
+        const fields = changeFields(change, sealer);
+        const args = { entries: entries.map((entry) => entryArg(entry, sealer)), fields, ...sealed(sealer) };
+        return this.#step(steps.note, base, { ...document, kid, facts, ...args });
+      });
       if (reply === 'noted' || reply === 'gone' || reply === 'stale') return reply;
       throw new TypeError('Redis answered something else to a note');
     });
   }
 
   async answer(life: SessionLife, request: AnswerRequest): ReturnType<Store['answer']> {
+    const base = this.#index.base(life);
     return this.#people.with(life, { audit: request.audit }, async ({ facts }) => {
       for (;;) {
         const seen = await this.#reads.seen(life);
         if (!seen) throw new AppError('SESSION_NOT_FOUND');
-        const document = { epoch: life.epoch, facts, ...answerOf(seen, request) };
-        const [kind, view] = listOf(await this.#step(steps.answer, this.#index.base(life), document));
+        const { reply, sealer } = await this.#keys.with(base, (key) => {
+          const document = { epoch: life.epoch, kid: key.kid, facts, ...answerOf(seen, request, key.sealer) };
+          return this.#step(steps.answer, base, document);
+        });
+        const [kind, view] = listOf(reply);
         if (kind === 'gone') throw new AppError('SESSION_NOT_FOUND');
         if (kind === 'noted') return { ended: null };
-        if (kind === 'ended') return { ended: toView(view).turn };
+        if (kind === 'ended') return { ended: toView(view, sealer).turn };
       }
     });
   }
@@ -209,6 +229,10 @@ export class RedisWrites {
   #held(script: Script, lease: Lease, args: readonly (string | number)[]): Promise<Reply> {
     const { epoch, turnId, generation } = lease;
     return this.#link.run(script, this.#index.base(lease), [epoch, turnId, generation, ...args]);
+  }
+
+  async #sealing(base: string, step: (key: DataKey) => Promise<Reply>): Promise<Reply> {
+    return (await this.#keys.with(base, step)).reply;
   }
 
   #step(script: Script, base: string, document: object): Promise<Reply> {
@@ -255,97 +279,6 @@ const endStates: Record<string, TurnRecord['state']> = {
   cancelled: 'cancelled',
 };
 
-const freshTurn = {
-  gen: 1,
-  len: 0,
-  state: 'queued',
-  phase: 'queued',
-  pos: '',
-  source: '',
-  model: '',
-  began: '',
-  firstText: '',
-  attempts: 0,
-  idle: 0,
-  call: '',
-};
-
 function lengthBehind({ event, data }: TurnEntry): number {
   return event === 'therapist:token' ? data.at + data.text.length : data.text.length;
-}
-
-/** The end entry of a live turn that is cut off as it was seen. */
-function cut(seen: Seen | undefined): { id: string; seq: string; data: string } {
-  if (!seen?.view) return NOTHING_SEEN;
-  const { turn, text } = seen.view;
-  const [, data] = entryArg({ event: 'turn:cancelled', data: { turn_id: turn.turnId, text } });
-  return { id: turn.turnId, seq: seen.seq, data };
-}
-
-function admission(request: AdmitRequest, place: string | null): object {
-  const { session, basis, turnId, inputId, plan, leaseMs, node } = request;
-  const epoch = basis?.epoch ?? session.epoch;
-  const human = plan.care.awaitsHuman ? '1' : '';
-  return {
-    owner: digest(session.owner),
-    input: inputId === null ? '' : digest(inputId),
-    interrupt: request.interrupt,
-    epoch: basis?.epoch ?? '',
-    version: basis === null ? '' : String(basis.version),
-    make: makeFields(session, place ?? '', null),
-    turn: { ...freshTurn, id: turnId, node, epoch, memory: sealText(plan.memory), human },
-    asked: sealAsked(request),
-    fields: changeFields({ safety: request.safety, care: request.care }),
-    entries: request.entries.map(entryArg),
-    lease: leaseMs,
-  };
-}
-
-function readAdmitted(request: AdmitRequest, reply: Reply): Admitted {
-  const [kind, session, turn, interrupted] = listOf(reply);
-  if (kind === 'taken') throw taken();
-  if (kind === 'busy') throw new AppError('TURN_IN_PROGRESS');
-  if (kind === 'used') throw new Error('An epoch is used only once');
-  if (kind === 'stale') return { kind: 'stale' };
-  if (kind === 'repeat') {
-    const { turn: before } = toView(turn);
-    if (before.userInput !== request.userInput) throw new AppError('IDEMPOTENCY_CONFLICT');
-    return { kind: 'duplicate', session: toSession(Fields.ofList(session)), turn: before };
-  }
-  const asked = openAsked(sealAsked(request));
-  return {
-    kind: 'admitted',
-    session: toSession(Fields.ofList(session)),
-    turn: toTurn(asked, Fields.ofList(turn)),
-    interrupted: interrupted === null || interrupted === undefined ? null : textOf(interrupted),
-  };
-}
-
-/** What a person's words make of the session as it was seen. */
-function answerOf(seen: Seen, { entries, text, end }: AnswerRequest): object {
-  const waiting = seen.view?.turn.plan.care.awaitsHuman ? seen.view : undefined;
-  const appended = { entries: entries(waiting?.turn ?? null).map(entryArg) };
-  if (!waiting) return { ...appended, seen: { seq: seen.seq, id: '' } };
-  const { turn, text: shown } = waiting;
-  const words: TurnEntry[] = [];
-  const ids = { turn_id: turn.turnId, at: 0 };
-  if (shown !== '') words.push({ event: 'therapist:reset', data: { ...ids, text: '', cause: 'human' } });
-  if (text !== '') words.push({ event: 'therapist:token', data: { ...ids, text } });
-  const last = end({ ...turn, length: text.length });
-  if (last.event !== 'therapist:done') throw new Error(`${last.event} is not how an answered turn ends`);
-  const { source, model } = last.data;
-  return {
-    ...appended,
-    seen: { seq: seen.seq, id: turn.turnId },
-    words: words.map(wordArg),
-    last: entryArg(last)[1],
-    source,
-    model,
-  };
-}
-
-export function taken(): AppError {
-  return new AppError('SESSION_CONFLICT', {
-    message: 'A session with this id exists; choose another id, or leave it out to get one',
-  });
 }

@@ -2,8 +2,8 @@
 import { randomUUID } from 'node:crypto';
 import type { AlertStatus } from '../contract/types.ts';
 import type { Log } from '../log.ts';
+import type { NewCapability, RemoveRequest } from './access.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
-import type { Listed } from './redis-index.ts';
 import type { RedisLink } from './redis-link.ts';
 import type {
   AdmitRequest,
@@ -11,7 +11,6 @@ import type {
   CreateRequest,
   FinishRequest,
   Lease,
-  ListedSession,
   LogPage,
   NewEntry,
   NoteRequest,
@@ -23,21 +22,25 @@ import type {
   TurnRecord,
 } from './store.ts';
 import { Bounded } from './bounded.ts';
+import { RedisCompaction } from './redis-compaction.ts';
 import { RedisCreation } from './redis-creation.ts';
+import { RedisErasure } from './redis-erasure.ts';
+import { RedisGrants } from './redis-grants.ts';
 import { RedisIndex } from './redis-index.ts';
+import { RedisKeys } from './redis-keys.ts';
 import { RedisLeases } from './redis-leases.ts';
+import { RedisLists } from './redis-lists.ts';
 import { RedisPeople } from './redis-people.ts';
 import { RedisReads } from './redis-reads.ts';
 import { RedisTails } from './redis-tails.ts';
+import { RedisScan } from './redis-scan.ts';
+import { RedisVault } from './redis-vault.ts';
+import { Vault } from './vault.ts';
 import { Watchers } from './watchers.ts';
-import { LISTED, toListed } from './redis-records.ts';
-import { Fields, listOf, numberOf, textOf } from './redis-reply.ts';
+import { listOf, textOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
 import { RedisWrites } from './redis-writes.ts';
 
-/** Turns compacted by one script, and sessions looked at in one go. */
-const COMPACT_BATCH = 50;
-const LIST_BATCH = 200;
 /** A client may say that it has read more than there is, and be wrong: that is believed no more often than this. */
 const RENEW_MS = 60_000;
 const RENEWED_KEPT = 10_000;
@@ -49,6 +52,13 @@ export class RedisStore implements Store {
   readonly gatherMs = 25;
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
+  readonly #keys: RedisKeys;
+  readonly #vault: RedisVault;
+  readonly #scan: RedisScan;
+  readonly #lists: RedisLists;
+  readonly #compaction: RedisCompaction;
+  readonly #grants: RedisGrants;
+  readonly #erasure: RedisErasure;
   readonly #reads: RedisReads;
   readonly #writes: RedisWrites;
   readonly #creation: RedisCreation;
@@ -59,19 +69,47 @@ export class RedisStore implements Store {
   /** When somebody last told that a session lost entries. */
   readonly #renewed = new Bounded<number>(RENEWED_KEPT);
   readonly #log: Pick<Log, 'warn'>;
+  readonly #onFault: (error: unknown) => void;
 
-  constructor(link: RedisLink, log: Pick<Log, 'warn'>) {
+  /** For tests and benches, on a Redis of their own. Without a vault nothing is encrypted. */
+  constructor(link: RedisLink, log: Pick<Log, 'info' | 'warn'>, vault: Vault = new Vault([])) {
     this.#link = link;
-    this.#index = new RedisIndex(link);
-    this.#reads = new RedisReads(link, this.#index);
-    const onFault = (error: unknown) => log.warn({ err: error }, 'something was not tidied in Redis');
-    this.#people = new RedisPeople(link, this.#index, onFault);
-    const lost = (life: SessionLife, seq: number) => this.#lost(life, seq);
-    this.#writes = new RedisWrites(link, this.#index, this.#reads, this.#people, lost);
-    this.#leases = new RedisLeases(link, this.#index, log, (session) => this.#isLess(session));
-    this.#creation = new RedisCreation(link, this.#index, this.#reads, (life) => this.remove(life));
-    this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
     this.#log = log;
+    this.#onFault = (error: unknown) => log.warn({ err: error }, 'something was not tidied in Redis');
+    const index = new RedisIndex(link);
+    const keys = new RedisKeys(link, vault);
+    this.#index = index;
+    this.#keys = keys;
+    this.#scan = new RedisScan(link, index, keys);
+    this.#lists = new RedisLists(link, index, keys);
+    this.#compaction = new RedisCompaction(link, index);
+    this.#grants = new RedisGrants(link, index, keys);
+    this.#erasure = new RedisErasure(link, log);
+    const erase = () => void this.#erasure.want().catch(this.#onFault);
+    this.#vault = new RedisVault(link, index, keys, this.#scan, log, erase);
+    this.#reads = new RedisReads(link, index, keys);
+    this.#people = new RedisPeople(link, index, keys, this.#onFault);
+    const lost = (life: SessionLife, seq: number) => this.#lost(life, seq);
+    this.#writes = new RedisWrites(link, index, this.#reads, keys, this.#people, lost);
+    this.#leases = new RedisLeases(link, index, keys, log, (session) => this.#isLess(session));
+    this.#creation = new RedisCreation(link, index, this.#reads, keys, (life) => this.remove(life));
+    this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
+  }
+
+  /**
+   * A store that agrees with the other nodes on the master keys, and sees to sessions that are wrapped by older ones, or by none.
+   * @throws Error of one line: a master key in use is not in the vault; nothing was written, and the link is still the caller's
+   */
+  static async open(link: RedisLink, log: Pick<Log, 'info' | 'warn'>, vault: Vault): Promise<RedisStore> {
+    const store = new RedisStore(link, log, vault);
+    try {
+      await store.#vault.join();
+    } catch (error) {
+      store.#stop();
+      throw error;
+    }
+    store.#vault.start();
+    return store;
   }
 
   create(request: CreateRequest) {
@@ -229,54 +267,59 @@ export class RedisStore implements Store {
     return this.#reads.turnOfInput(life, inputId);
   }
 
-  async remove(life: SessionLife, audit?: readonly AuditFact[]): Promise<boolean> {
+  async remove(life: SessionLife, { audit, idleSince }: RemoveRequest = {}): Promise<boolean> {
     const session = await this.session(life);
     if (session?.epoch !== life.epoch) return false;
+    const base = this.#index.base(life);
     return this.#people.with(life, { audit }, async ({ facts }) => {
-      const document = JSON.stringify({ epoch: life.epoch, facts });
-      const gone = listOf(await this.#link.run(steps.remove, this.#index.base(life), [document]));
+      const document = JSON.stringify({ epoch: life.epoch, facts, idle: idleSince });
+      const gone = listOf(await this.#link.run(steps.remove, base, [document]));
       if (gone.length === 0) return false;
-      const [place = null, key = null, client = null, ...alerts] = gone;
-      if (place !== null) await this.#index.unplace(session, textOf(place));
-      if (key !== null) await this.#creation.forget(textOf(key), life);
-      await this.#people.removed(life, alerts.map(textOf), client === null ? '' : textOf(client));
+      const [place, key, client, wrapped, ...alerts] = gone.map((one) => (one === null ? '' : textOf(one)));
+      const sealer = this.#keys.sealer(base, wrapped ?? '');
+      this.#keys.forget(base);
+      if (place) await this.#index.unplace(session, place);
+      if (key) await this.#creation.forget(key, life);
+      await this.#people.removed(life, alerts, client ?? '', sealer);
+      await this.#erasure.want().catch(this.#onFault);
       return true;
     });
   }
 
-  async list(tenant: string, owner: string | null, after: string | null, limit: number) {
-    const sessions: ListedSession[] = [];
-    let cursor = after;
-    let next = after;
-    let stale = 0;
-    const all = await this.#index.total(tenant, owner);
-    for (;;) {
-      const batch = Math.min(LIST_BATCH, limit - sessions.length + 1);
-      const places = await this.#index.places(tenant, owner, cursor, batch);
-      const found = await Promise.all(places.map((place) => this.#listed(place)));
-      for (const [at, place] of places.entries()) {
-        const session = found[at];
-        if (session && sessions.length === limit) return { total: all - stale, sessions, next };
-        if (session) {
-          sessions.push(session);
-          next = place;
-        } else {
-          stale += 1;
-          await this.#index.strike(tenant, owner, place);
-        }
-      }
-      if (places.length < batch) return { total: all - stale, sessions, next: null };
-      cursor = places.at(-1) ?? cursor;
-    }
+  list(tenant: string, owner: string | null, after: string | null, limit: number) {
+    return this.#lists.list(tenant, owner, after, limit);
   }
 
-  async compact(endedBefore: number): Promise<number> {
-    let total = 0;
-    for (;;) {
-      const found = await this.#index.withWords(endedBefore, COMPACT_BATCH);
-      for (const one of found) total += await this.#compact(one, endedBefore);
-      if (found.length < COMPACT_BATCH) return total;
-    }
+  compact(endedBefore: number) {
+    return this.#compaction.compact(endedBefore);
+  }
+
+  grant(life: SessionLife, capability: NewCapability) {
+    return this.#grants.grant(life, capability);
+  }
+
+  capabilities(life: SessionLife) {
+    return this.#grants.capabilities(life);
+  }
+
+  capability(session: string, capabilityId: string) {
+    return this.#grants.capability(session, capabilityId);
+  }
+
+  revoke(life: SessionLife, capabilityId: string) {
+    return this.#grants.revoke(life, capabilityId);
+  }
+
+  keepOnce(name: string, text: string, ms: number) {
+    return this.#grants.keepOnce(name, text, ms);
+  }
+
+  takeOnce(name: string) {
+    return this.#grants.takeOnce(name);
+  }
+
+  idle(since: number, after: string | null, limit: number) {
+    return this.#scan.idle(since, after, limit);
   }
 
   watch(ref: SessionRef, wake: () => void): Disposable {
@@ -312,8 +355,14 @@ export class RedisStore implements Store {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#people[Symbol.dispose]();
+    this.#stop();
     await this.#link[Symbol.asyncDispose]();
+  }
+
+  #stop(): void {
+    this.#people[Symbol.dispose]();
+    this.#vault[Symbol.dispose]();
+    this.#erasure[Symbol.dispose]();
   }
 
   /** What changes a session here is looked at here, even where wake-ups are lost. */
@@ -344,26 +393,5 @@ export class RedisStore implements Store {
     this.#log.warn({}, 'Redis has lost entries that were read before: who follows the session begins anew');
     await this.#index.released([life]);
     return true;
-  }
-
-  async #compact(one: Listed, endedBefore: number): Promise<number> {
-    const base = this.#index.baseOf(one.digest);
-    for (let total = 0; ;) {
-      const [count, next, lives] = listOf(
-        await this.#link.run(steps.compact, base, [endedBefore, COMPACT_BATCH]),
-      );
-      total += numberOf(count);
-      if (numberOf(count) === COMPACT_BATCH) continue;
-      const later = next === '' ? null : numberOf(next);
-      await this.#index.relist(one, later ?? (lives === 1 ? 'now' : null));
-      return total;
-    }
-  }
-
-  /** Undefined when no session has that place. */
-  async #listed(place: string): Promise<ListedSession | undefined> {
-    const key = `${this.#index.ofPlace(place)}:s`;
-    const fields = Fields.ofValues(LISTED, await this.#link.send(key, 'HMGET', key, ...LISTED));
-    return fields.text('place') === place ? toListed(fields) : undefined;
   }
 }

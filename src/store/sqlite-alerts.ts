@@ -3,22 +3,25 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { AlertStatus } from '../contract/types.ts';
 import type { Row } from './columns.ts';
 import type { AlertRecord, NewAlert } from './escalation.ts';
+import type { SqliteKeys } from './sqlite-keys.ts';
+import type { Course } from './sqlite-records.ts';
 import type { StoredSession } from './sqlite-sessions.ts';
 import { numberOf, textOf } from './columns.ts';
-import { Envelope } from './envelope.ts';
+import { digest } from './envelope.ts';
+import { JOIN_KEY } from './sqlite-keys.ts';
+import { callOf, courseOf } from './sqlite-records.ts';
 
-/** What an alert says, which never changes, and what becomes of it. */
-type Call = Omit<NewAlert, 'isSent'> & Pick<AlertRecord, 'session' | 'at'>;
-type Course = Omit<AlertRecord, keyof Call>;
+/** Alerts with the keys of their sessions. */
+const ALERTS = `SELECT alerts.*, sessions.key, data_key, wrapped FROM alerts JOIN sessions ON sessions.id = session ${JOIN_KEY}`;
 
 export class SqliteAlerts {
-  readonly #call = new Envelope<Call>();
-  readonly #course = new Envelope<Course>();
+  readonly #keys: SqliteKeys;
   /** Until when somebody sees to an alert, by the clock of leases. Only one process has the file: a dead one claims nothing. */
   readonly #claims = new Map<string, number>();
   readonly #statements;
 
-  constructor(db: DatabaseSync) {
+  constructor(db: DatabaseSync, keys: SqliteKeys) {
+    this.#keys = keys;
     this.#statements = {
       insert: db.prepare(
         'INSERT INTO alerts (alert_id, session, status, due_at, waits_since, call, course) ' +
@@ -28,18 +31,16 @@ export class SqliteAlerts {
       update: db.prepare(
         'UPDATE alerts SET status = ?, due_at = ?, waits_since = ?, course = ? WHERE alert_id = ?',
       ),
-      get: db.prepare('SELECT * FROM alerts WHERE alert_id = ?'),
-      latest: db.prepare('SELECT * FROM alerts ORDER BY id DESC LIMIT ?'),
-      ofStatus: db.prepare('SELECT * FROM alerts WHERE status = ? ORDER BY id DESC LIMIT ?'),
-      waiting: db.prepare(
-        'SELECT * FROM alerts WHERE waits_since IS NOT NULL ORDER BY waits_since, id LIMIT ?',
-      ),
-      due: db.prepare('SELECT * FROM alerts WHERE due_at <= ? ORDER BY due_at, id LIMIT ?'),
+      get: db.prepare(`${ALERTS} WHERE alert_id = ?`),
+      latest: db.prepare(`${ALERTS} ORDER BY alerts.id DESC LIMIT ?`),
+      ofStatus: db.prepare(`${ALERTS} WHERE status = ? ORDER BY alerts.id DESC LIMIT ?`),
+      waiting: db.prepare(`${ALERTS} WHERE waits_since IS NOT NULL ORDER BY waits_since, alerts.id LIMIT ?`),
+      due: db.prepare(`${ALERTS} WHERE due_at <= ? ORDER BY due_at, alerts.id LIMIT ?`),
     };
   }
 
   /** Stores a call, unless it is there already: a reply never fails for that. */
-  insert({ id, session }: StoredSession, { isSent, ...said }: NewAlert, now: number): void {
+  insert({ id, sealer, session }: StoredSession, { isSent, ...said }: NewAlert, now: number): void {
     const { tenant, sessionId, epoch } = session;
     const course: Course = {
       status: 'open',
@@ -50,19 +51,21 @@ export class SqliteAlerts {
       nextAt: now,
       alarmedAt: null,
     };
+    const name = digest(said.alertId);
+    const call = { ...said, session: { tenant, sessionId, epoch }, at: now };
     this.#statements.insert.run(
-      said.alertId,
+      name,
       id,
       course.status,
       dueAt(course),
       waitsSince(said.requiresAck, course, now),
-      this.#call.seal({ ...said, session: { tenant, sessionId, epoch }, at: now }),
-      this.#course.seal(course),
+      callOf.seal(call, sealer, name),
+      courseOf.seal(course, sealer, name),
     );
   }
 
   get(alertId: string): AlertRecord | undefined {
-    const row = this.#statements.get.get(alertId);
+    const row = this.#statements.get.get(digest(alertId));
     return row && this.#alert(row);
   }
 
@@ -84,14 +87,15 @@ export class SqliteAlerts {
   /** Whether the caller alone sees to it, for so long. */
   claim(alertId: string, elapsed: number, ms: number): boolean {
     this.#dropClaims(elapsed);
-    if (this.#claims.has(alertId) || !this.#statements.get.get(alertId)) return false;
-    this.#claims.set(alertId, elapsed + ms);
+    const name = digest(alertId);
+    if (this.#claims.has(name) || !this.#statements.get.get(name)) return false;
+    this.#claims.set(name, elapsed + ms);
     return true;
   }
 
   /** Gives a claim back. */
   release(alertId: string): void {
-    this.#claims.delete(alertId);
+    this.#claims.delete(digest(alertId));
   }
 
   /** Those that somebody still has to acknowledge and that were not said aloud, the oldest first. */
@@ -101,12 +105,15 @@ export class SqliteAlerts {
 
   /** Stores what changed of an alert, of this session if one is given; false when there is none. */
   change(alertId: string, change: Partial<Course>, session?: number): boolean {
-    const row = this.#statements.get.get(alertId);
+    const name = digest(alertId);
+    const row = this.#statements.get.get(name);
     if (!row || (session !== undefined && numberOf(row, 'session') !== session)) return false;
-    const { requiresAck, at } = this.#call.open(textOf(row, 'call'));
-    const course = { ...this.#course.open(textOf(row, 'course')), ...change };
+    const sealer = this.#keys.sealer(row);
+    const { requiresAck, at } = callOf.open(textOf(row, 'call'), sealer, name);
+    const course = { ...courseOf.open(textOf(row, 'course'), sealer, name), ...change };
     const waits = waitsSince(requiresAck, course, at);
-    this.#statements.update.run(course.status, dueAt(course), waits, this.#course.seal(course), alertId);
+    const sealed = courseOf.seal(course, sealer, name);
+    this.#statements.update.run(course.status, dueAt(course), waits, sealed, name);
     return true;
   }
 
@@ -115,7 +122,9 @@ export class SqliteAlerts {
   }
 
   #alert(row: Row): AlertRecord {
-    return { ...this.#call.open(textOf(row, 'call')), ...this.#course.open(textOf(row, 'course')) };
+    const [sealer, name] = [this.#keys.sealer(row), textOf(row, 'alert_id')];
+    const call = callOf.open(textOf(row, 'call'), sealer, name);
+    return { ...call, ...courseOf.open(textOf(row, 'course'), sealer, name) };
   }
 }
 

@@ -5,6 +5,7 @@ import type { AuditFact, AuditRecord, EscalationStore } from './escalation.ts';
 import { CHAIN_START, nextRecord } from './audit-chain.ts';
 import { numberOf, textOf } from './columns.ts';
 import { Envelope } from './envelope.ts';
+import { plain } from './vault.ts';
 
 type Counted = Awaited<ReturnType<EscalationStore['auditCounts']>>[number];
 
@@ -20,7 +21,7 @@ export function readAudit(db: DatabaseSync): (after: number, limit: number) => A
 }
 
 export class SqliteAudit {
-  readonly #what = new Envelope<Omit<Counted, 'count'>>();
+  readonly #what = new Envelope<Omit<Counted, 'count'>>('audit count');
   readonly #statements;
   readonly #read: ReturnType<typeof readAudit>;
 
@@ -45,7 +46,8 @@ export class SqliteAudit {
       const { n, body, hash } = nextRecord(end, at, fact);
       insert.run(n, body, hash);
       const { kind, level } = fact;
-      count.run(this.#what.seal({ year: new Date(at).getUTCFullYear(), kind, level }));
+      const what = { year: new Date(at).getUTCFullYear(), kind, level };
+      count.run(this.#what.seal(what, plain));
       end = { n, hash };
     }
   }
@@ -56,7 +58,10 @@ export class SqliteAudit {
 
   counts(): Counted[] {
     const rows = this.#statements.counts.all();
-    return rows.map((row) => ({ ...this.#what.open(textOf(row, 'what')), count: numberOf(row, 'count') }));
+    return rows.map((row) => ({
+      ...this.#what.open(textOf(row, 'what'), plain),
+      count: numberOf(row, 'count'),
+    }));
   }
 
   /** Read anew each time: a step may have been undone. */

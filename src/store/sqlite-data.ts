@@ -1,9 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
+import type { Place } from './sqlite-keys.ts';
 import type { LogRecord } from './store.ts';
+import type { Vault } from './vault.ts';
 import { fold } from './fold.ts';
 import { LiveTurns, NO_LEASE } from './live-turns.ts';
+import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAlerts } from './sqlite-alerts.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
+import { SqliteKeys } from './sqlite-keys.ts';
 import { SqliteLog } from './sqlite-log.ts';
 import { SqliteSessions } from './sqlite-sessions.ts';
 import { SqliteTurns } from './sqlite-turns.ts';
@@ -16,16 +20,20 @@ export interface SqliteData {
   readonly turns: SqliteTurns;
   readonly alerts: SqliteAlerts;
   readonly audit: SqliteAudit;
+  readonly access: SqliteAccess;
+  readonly keys: SqliteKeys;
 }
 
 /** Prepares the tables and puts together again the turns that were live when the file was left. */
-export function loadData(db: DatabaseSync): SqliteData {
+export function loadData(db: DatabaseSync, vault: Vault, elapsed: () => number): SqliteData {
+  const keys = new SqliteKeys(db, vault);
   const lives = new LiveTurns();
   const log = new SqliteLog(db, lives);
   const turns = new SqliteTurns(db);
-  const journaled = log.journaled();
-  for (const { head, turn, ...where } of turns.live()) {
-    const packed = packedBehind(log, where.session, turn.firstSeq - 1);
+  const found = turns.live(keys);
+  const journaled = log.journaled(found);
+  for (const { head, turn, ...where } of found) {
+    const packed = packedBehind(log, where, turn.firstSeq - 1);
     const packedTo = packed.at(-1)?.seq ?? head;
     const rows =
       journaled.get(where.session)?.filter(({ words }) => words.every(({ seq }) => seq > packedTo)) ?? [];
@@ -39,19 +47,21 @@ export function loadData(db: DatabaseSync): SqliteData {
       text,
       head: all.at(-1)?.seq ?? head,
       tail,
-      journalFrom: rows[0]?.id ?? null,
+      journalFrom: rows.length > 0 ? Math.min(...rows.map(({ id }) => id)) : null,
       lastCall: [],
       leaseUntil: NO_LEASE,
     });
   }
-  const sessions = new SqliteSessions(db, lives);
-  return { lives, log, turns, sessions, alerts: new SqliteAlerts(db), audit: new SqliteAudit(db) };
+  const sessions = new SqliteSessions(db, lives, keys);
+  const access = new SqliteAccess(db, sessions, elapsed);
+  const [alerts, audit] = [new SqliteAlerts(db, keys), new SqliteAudit(db)];
+  return { lives, log, turns, sessions, alerts, audit, access, keys };
 }
 
-function packedBehind(log: SqliteLog, session: number, after: number): LogRecord[] {
+function packedBehind(log: SqliteLog, place: Place, after: number): LogRecord[] {
   const entries: LogRecord[] = [];
   for (;;) {
-    const page = log.read(session, undefined, entries.at(-1)?.seq ?? after, Number.MAX_SAFE_INTEGER);
+    const page = log.read(place, undefined, entries.at(-1)?.seq ?? after, Number.MAX_SAFE_INTEGER);
     if (page.length === 0) return entries;
     entries.push(...page);
   }

@@ -1,5 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite';
+import { digest } from './envelope.ts';
 
+/** What lies where no key is: as long as a wrapped key, so that one takes the very place of the other. */
+export const NO_KEY = '0'.repeat(100);
 /** The safety of what was said before schema version 3, and the care of a turn of that time. */
 const NO_RISK = '{"level":"none","mode":"normal","guarded":false,"reason_codes":[]}';
 const UNCARED = `{"safety":${NO_RISK},"isFixed":false,"awaitsHuman":false,"ref":""}`;
@@ -13,6 +16,11 @@ const UNCARED = `{"safety":${NO_RISK},"isFixed":false,"awaitsHuman":false,"ref":
  *   touches one page, where a table ordered by session would touch one page per turn. They are packed into one row of
  *   `log` (event `words`) when another entry follows them or when there are many, so `journal` stays small.
  * - Leases are not stored: only one process can hold the file, and what it leased ends with it.
+ * - `data_keys` holds the wrapped key of each session in a row that never moves and is never deleted: the key is
+ *   overwritten where it lies, and the row is used again. SQLite may leave copies of rows that did move in unused
+ *   parts of its pages, also with `secure_delete`. `vault` names the master keys in use, `chores` what a start goes on with.
+ * - Nothing but digests, numbers and the names of events and states lies outside sealed columns (`sqlite-records.ts`). Those
+ *   cannot be changed by SQL where they are encrypted.
  * - `audit` holds plain text, so that it can be checked without this program; the schema itself refuses to change it.
  *   `audit_counts` counts its records, so that nobody has to read them all.
  */
@@ -138,7 +146,58 @@ const migrations = [
   ${setFields('log', 'data', `'$.data.safety', json('${NO_RISK}')`)} AND event = 'therapist:done';
   ${setFields('log', 'data', `${unguarded('$.data.safety')}, '$.data.human', NULL`)} AND event = 'session:updated';
   `,
+  // Schema version 3 had no keys, and names in plain text: of tenants, turns and alerts.
+  `
+  CREATE TABLE data_keys (slot INTEGER PRIMARY KEY, wrapped TEXT NOT NULL) STRICT;
+  CREATE INDEX data_keys_free ON data_keys (slot) WHERE wrapped = '${NO_KEY}';
+  CREATE TABLE vault (master TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+  CREATE TABLE chores (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+
+  CREATE TABLE new_sessions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    key TEXT NOT NULL UNIQUE,
+    tenant TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    epoch TEXT NOT NULL,
+    last_seq INTEGER NOT NULL,
+    last_interaction_at INTEGER NOT NULL,
+    data_key INTEGER,
+    identity TEXT NOT NULL,
+    state TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    memory TEXT,
+    care TEXT
+  ) STRICT;
+  INSERT INTO sqlite_sequence (name, seq) SELECT 'new_sessions', seq FROM sqlite_sequence WHERE name = 'sessions';
+  INSERT INTO new_sessions
+    SELECT id, key, digest(tenant), owner, epoch, last_seq, ${lastInteraction('state')}, NULL, identity, state, metadata, memory, care
+    FROM sessions;
+  DROP TABLE sessions;
+  ALTER TABLE new_sessions RENAME TO sessions;
+  CREATE INDEX sessions_of_tenant ON sessions (tenant);
+  CREATE INDEX sessions_of_owner ON sessions (tenant, owner);
+  CREATE INDEX sessions_idle ON sessions (last_interaction_at, id);
+
+  CREATE TABLE capabilities (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session INTEGER NOT NULL,
+    capability_id TEXT NOT NULL,
+    what TEXT NOT NULL,
+    UNIQUE (session, capability_id)
+  ) STRICT;
+
+  ALTER TABLE journal ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+  UPDATE turns SET turn_id = digest(turn_id);
+  UPDATE alerts SET alert_id = digest(alert_id);
+  `,
 ];
+
+/** When somebody last said something, of a session of schema version 3; where its record is damaged, now. */
+function lastInteraction(column: string): string {
+  const json = `substr(${column}, 2)`;
+  const at = `iif(json_valid(${json}), json_extract(${json}, '$.lastInteractionAt'), NULL)`;
+  return `cast(coalesce(${at}, unixepoch() * 1000) AS INTEGER)`;
+}
 
 /** What migration 2 adds to a session's safety. */
 function unguarded(safety: string): string {
@@ -171,15 +230,22 @@ function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 
+/** What to say of a database that is newer than this program, in one line; undefined of one that is not. */
+export function newerThanThis(db: DatabaseSync): string | undefined {
+  const found = schemaVersion(db);
+  if (found <= migrations.length) return undefined;
+  return (
+    `The data has schema version ${found}, written by a newer Stillpoint; this one knows up to ${migrations.length}: ` +
+    'start the newer version, or set DATA_DIR to another directory.'
+  );
+}
+
 /** Brings a database to the newest schema, each migration in a transaction. Refuses one that is newer than this program. */
 export function migrate(db: DatabaseSync): void {
+  const refusal = newerThanThis(db);
+  if (refusal !== undefined) throw new Error(refusal);
   const found = schemaVersion(db);
-  if (found > migrations.length) {
-    throw new Error(
-      `The data has schema version ${found}, written by a newer Stillpoint; this one knows up to ${migrations.length}: ` +
-        'start the newer version, or set DATA_DIR to another directory.',
-    );
-  }
+  db.function('digest', { deterministic: true }, (text) => digest(String(text)));
   for (const [version, sql] of migrations.entries()) {
     if (version >= found) db.exec(`BEGIN IMMEDIATE; ${sql}; PRAGMA user_version = ${version + 1}; COMMIT`);
   }

@@ -1,73 +1,88 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Row } from './columns.ts';
 import type { LiveTurns } from './live-turns.ts';
+import type { Place, SqliteKeys } from './sqlite-keys.ts';
+import type { Identity, SessionState } from './sqlite-records.ts';
+import type { IdleSession } from './access.ts';
 import type { ListedSession, NewSession, SessionLife, SessionRecord } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { numberOf, textOf } from './columns.ts';
-import { digest, Envelope, sessionKey } from './envelope.ts';
+import { digest, sessionKey } from './envelope.ts';
+import { JOIN_KEY } from './sqlite-keys.ts';
+import { careOf, clientCareOf, identityOf, memoryOf, metadataOf, stateOf } from './sqlite-records.ts';
 
-type Identity = Pick<
-  SessionRecord,
-  'tenant' | 'sessionId' | 'epoch' | 'owner' | 'clientId' | 'locale' | 'country' | 'ageBand' | 'createdAt'
->;
-type State = Omit<ListedSession, keyof Identity | 'lastSeq'>;
-type Change = Partial<State & Pick<SessionRecord, 'lastSeq' | 'memory' | 'care'>>;
+type Change = Partial<SessionState & Pick<SessionRecord, 'lastSeq' | 'memory' | 'care'>>;
 
 /** A session and where it lies. */
 export interface StoredSession {
   readonly id: number;
   readonly key: string;
+  readonly sealer: Sealer;
   readonly session: SessionRecord;
 }
 
-const LISTED = 'id, key, last_seq, identity, state';
+/** Where a session lies, and what a list says of it. */
+export interface ListedPlace extends Place {
+  readonly about: ListedSession;
+}
+
+/** What goes with a session. */
+const OWN_TABLES = ['turns', 'create_keys', 'clients', 'alerts', 'capabilities'];
+const PLACE = 'sessions.id, key, epoch, last_seq, last_interaction_at, data_key, wrapped';
+const LISTED = `${PLACE}, identity, state`;
 
 export class SqliteSessions {
-  readonly #metadata = new Envelope<SessionRecord['metadata']>();
-  readonly #identity = new Envelope<Identity>();
-  readonly #state = new Envelope<State>();
-  readonly #memory = new Envelope<string>();
-  readonly #care = new Envelope<string>();
   readonly #lives: LiveTurns;
+  readonly #keys: SqliteKeys;
   readonly #statements;
   readonly #drops: StatementSync[];
 
-  constructor(db: DatabaseSync, lives: LiveTurns) {
+  constructor(db: DatabaseSync, lives: LiveTurns, keys: SqliteKeys) {
     this.#lives = lives;
+    this.#keys = keys;
     this.#statements = {
-      get: db.prepare('SELECT * FROM sessions WHERE key = ?'),
-      ofLife: db.prepare('SELECT * FROM sessions WHERE key = ? AND epoch = ?'),
-      head: db.prepare('SELECT id, last_seq FROM sessions WHERE key = ? AND epoch = ?'),
+      get: db.prepare(`SELECT * FROM sessions ${JOIN_KEY} WHERE key = ?`),
+      place: db.prepare(`SELECT ${PLACE} FROM sessions ${JOIN_KEY} WHERE key = ?`),
+      listed: db.prepare(`SELECT ${LISTED} FROM sessions ${JOIN_KEY} WHERE key = ?`),
       insert: db.prepare(
-        'INSERT INTO sessions (key, tenant, owner, epoch, last_seq, identity, state, metadata) ' +
-          'VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
+        'INSERT INTO sessions (key, tenant, owner, epoch, last_seq, last_interaction_at, data_key, identity, state, metadata) ' +
+          'VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
       ),
       update: db.prepare('UPDATE sessions SET last_seq = ?, state = ? WHERE id = ?'),
+      touch: db.prepare('UPDATE sessions SET last_interaction_at = ? WHERE id = ?'),
       remember: db.prepare('UPDATE sessions SET memory = ? WHERE id = ?'),
       tend: db.prepare('UPDATE sessions SET care = ? WHERE id = ?'),
-      client: db.prepare('SELECT care FROM clients WHERE key = ? ORDER BY id DESC LIMIT 1'),
+      client: db.prepare(
+        'SELECT clients.care AS client_care, sessions.key, data_key, wrapped FROM clients ' +
+          `JOIN sessions ON sessions.id = clients.session ${JOIN_KEY} WHERE clients.key = ? ORDER BY clients.id DESC LIMIT 1`,
+      ),
       tendClient: db.prepare(
         // a row of each session, so that a deleted one takes only its own with it; the last written counts
         'INSERT OR REPLACE INTO clients (key, session, care) VALUES (?, ?, ?)',
       ),
       ofKey: db.prepare(
-        'SELECT sessions.* FROM create_keys JOIN sessions ON sessions.id = create_keys.session WHERE create_keys.key = ?',
+        `SELECT sessions.*, wrapped FROM create_keys JOIN sessions ON sessions.id = create_keys.session ${JOIN_KEY} ` +
+          'WHERE create_keys.key = ?',
       ),
       insertKey: db.prepare('INSERT INTO create_keys (key, session) VALUES (?, ?)'),
       isOver: db.prepare('SELECT 1 FROM tombstones WHERE key = ? AND epoch = ?'),
       bury: db.prepare('INSERT INTO tombstones (key, epoch, removed_at) VALUES (?, ?, ?)'),
-      ofTenant: db.prepare(`SELECT ${LISTED} FROM sessions WHERE tenant = ? AND id > ? ORDER BY id LIMIT ?`),
+      ofTenant: db.prepare(
+        `SELECT ${LISTED} FROM sessions ${JOIN_KEY} WHERE tenant = ? AND sessions.id > ? ORDER BY sessions.id LIMIT ?`,
+      ),
       ofOwner: db.prepare(
-        `SELECT ${LISTED} FROM sessions WHERE tenant = ? AND owner = ? AND id > ? ORDER BY id LIMIT ?`,
+        `SELECT ${LISTED} FROM sessions ${JOIN_KEY} WHERE tenant = ? AND owner = ? AND sessions.id > ? ORDER BY sessions.id LIMIT ?`,
+      ),
+      idle: db.prepare(
+        `SELECT ${LISTED} FROM sessions ${JOIN_KEY} WHERE last_interaction_at < ? AND (last_interaction_at, sessions.id) > (?, ?) ` +
+          'ORDER BY last_interaction_at, sessions.id LIMIT ?',
       ),
       countOfTenant: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ?'),
       countOfOwner: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ? AND owner = ?'),
     };
     this.#drops = [
       db.prepare('DELETE FROM sessions WHERE id = ?'),
-      db.prepare('DELETE FROM turns WHERE session = ?'),
-      db.prepare('DELETE FROM create_keys WHERE session = ?'),
-      db.prepare('DELETE FROM clients WHERE session = ?'),
-      db.prepare('DELETE FROM alerts WHERE session = ?'),
+      ...OWN_TABLES.map((table) => db.prepare(`DELETE FROM ${table} WHERE session = ?`)),
     ];
   }
 
@@ -78,8 +93,8 @@ export class SqliteSessions {
 
   /** One life of a session; undefined when it is gone. [S-6] */
   ofLife(life: SessionLife): StoredSession | undefined {
-    const row = this.#statements.ofLife.get(sessionKey(life), life.epoch);
-    return row && this.#stored(row);
+    const row = this.#statements.get.get(sessionKey(life));
+    return row && textOf(row, 'epoch') === life.epoch ? this.#stored(row) : undefined;
   }
 
   /** The session that a create key made. */
@@ -88,10 +103,17 @@ export class SqliteSessions {
     return row && this.#stored(row);
   }
 
-  /** Row number and last entry of one life of a session that has no live turn. */
-  end(key: string, epoch: string): { id: number; head: number } | undefined {
-    const row = this.#statements.head.get(key, epoch);
-    return row && { id: numberOf(row, 'id'), head: numberOf(row, 'last_seq') };
+  /** Where one life of a session lies; undefined when it is gone. Nothing of it is opened but its key. */
+  where(life: SessionLife): (Place & { head: number }) | undefined {
+    const row = this.#row(life);
+    return row && { ...this.#place(row), head: numberOf(row, 'last_seq') };
+  }
+
+  /** What a list says of a session, of one life if an epoch is given. */
+  listed(key: string, epoch?: string): ListedPlace | undefined {
+    const row = this.#statements.listed.get(key);
+    if (!row || (epoch !== undefined && textOf(row, 'epoch') !== epoch)) return undefined;
+    return this.#listedPlace(row);
   }
 
   isOver({ epoch, ...ref }: SessionLife): boolean {
@@ -115,86 +137,133 @@ export class SqliteSessions {
       lastTurn: 0,
       version: 1,
     };
-    const owner = digest(session.owner);
     const { identity, state } = parts(made);
+    const { slot, sealer } = this.#keys.make(key);
     const row = this.#statements.insert.run(
       key,
-      session.tenant,
-      owner,
+      digest(session.tenant),
+      digest(session.owner),
       session.epoch,
       0,
-      this.#identity.seal(identity),
-      this.#state.seal(state),
-      this.#metadata.seal(made.metadata),
+      now,
+      slot,
+      identityOf.seal(identity, sealer),
+      stateOf.seal(state, sealer),
+      metadataOf.seal(made.metadata, sealer),
     );
     const id = Number(row.lastInsertRowid);
     if (createKey !== null) this.#statements.insertKey.run(createKey, id);
-    return { id, key, session: made };
+    return { id, key, sealer, session: made };
   }
 
   /** Stores what changed of a session. */
   update(stored: StoredSession, changes: Change): StoredSession {
-    const { update, remember, tend } = this.#statements;
+    const { update, touch, remember, tend } = this.#statements;
+    const { id, sealer } = stored;
     const session = { ...stored.session, ...changes };
-    update.run(session.lastSeq, this.#state.seal(parts(session).state), stored.id);
-    if (changes.memory !== undefined) remember.run(sealed(this.#memory, changes.memory), stored.id);
-    if (changes.care !== undefined) tend.run(sealed(this.#care, changes.care), stored.id);
+    update.run(session.lastSeq, stateOf.seal(parts(session).state, sealer), id);
+    const { lastInteractionAt, memory, care } = changes;
+    if (lastInteractionAt !== undefined) touch.run(lastInteractionAt, id);
+    if (memory !== undefined) remember.run(memory === null ? null : memoryOf.seal(memory, sealer), id);
+    if (care !== undefined) tend.run(care === null ? null : careOf.seal(care, sealer), id);
     return { ...stored, session };
   }
 
   /** Keeps what is remembered of a client, until this session goes. */
-  tendClient({ id, session }: StoredSession, { client, care }: { client: string; care: string }): void {
-    this.#statements.tendClient.run(digest(session.tenant, client), id, this.#care.seal(care));
+  tendClient(
+    { id, sealer, session }: StoredSession,
+    { client, care }: { client: string; care: string },
+  ): void {
+    const key = digest(session.tenant, client);
+    this.#statements.tendClient.run(key, id, clientCareOf.seal(care, sealer, key));
   }
 
   clientCare(tenant: string, client: string): string | null {
-    const row = this.#statements.client.get(digest(tenant, client));
-    return row ? this.#care.open(textOf(row, 'care')) : null;
+    const key = digest(tenant, client);
+    const row = this.#statements.client.get(key);
+    return row ? clientCareOf.open(textOf(row, 'client_care'), this.#keys.sealer(row), key) : null;
   }
 
-  /** Deletes a session and what goes with it, and keeps which life of it is over. The log is not its own. */
-  bury({ id, key, session }: StoredSession, now: number): void {
-    this.#statements.bury.run(key, session.epoch, now);
+  /**
+   * Deletes one life of a session and what goes with it, its data key first, and keeps that this life is over. The log is not its
+   * own. Answers where it lay; undefined when it is gone, or somebody has said something since `idleSince`. A damaged one goes, too.
+   */
+  bury(life: SessionLife, idleSince: number, now: number): { id: number; key: string } | undefined {
+    const row = this.#row(life);
+    if (!row || numberOf(row, 'last_interaction_at') >= idleSince) return undefined;
+    const [id, key] = [numberOf(row, 'id'), textOf(row, 'key')];
+    this.#keys.drop(row);
+    this.#statements.bury.run(key, life.epoch, now);
     for (const drop of this.#drops) drop.run(id);
+    return { id, key };
+  }
+
+  /** Sessions with `lastInteractionAt` < `since`, the one that waits longest first, behind the place where a page before ended. */
+  idle(since: number, after: string | null, limit: number): { sessions: IdleSession[]; next: string | null } {
+    const [at = Number.MIN_SAFE_INTEGER, id = 0] = after?.split(':').map(Number) ?? [];
+    const rows = this.#statements.idle.all(since, at, id, limit);
+    const last = rows.length < limit ? undefined : rows.at(-1);
+    const sessions = rows.flatMap((row) => this.#idle(row));
+    const next = last ? `${numberOf(last, 'last_interaction_at')}:${numberOf(last, 'id')}` : null;
+    return { sessions, next };
   }
 
   /** Sessions behind the row number `after`, oldest first, and how many there are in all. */
   list(tenant: string, owner: string | null, after: number, limit: number) {
     const { ofTenant, ofOwner, countOfTenant, countOfOwner } = this.#statements;
+    const of = digest(tenant);
     const named = owner === null ? null : digest(owner);
-    const rows =
-      named === null ? ofTenant.all(tenant, after, limit) : ofOwner.all(tenant, named, after, limit);
-    const count = named === null ? countOfTenant.get(tenant) : countOfOwner.get(tenant, named);
-    const found = rows.map((row) => ({ id: numberOf(row, 'id'), session: this.#listed(row) }));
+    const rows = named === null ? ofTenant.all(of, after, limit) : ofOwner.all(of, named, after, limit);
+    const count = named === null ? countOfTenant.get(of) : countOfOwner.get(of, named);
+    const found = rows.map((row) => ({ id: numberOf(row, 'id'), session: this.#listedPlace(row).about }));
     return { total: Number(count?.['total']), found };
   }
 
-  #stored(row: Row): StoredSession {
-    const metadata = this.#metadata.open(textOf(row, 'metadata'));
-    const memory = row['memory'] === null ? null : this.#memory.open(textOf(row, 'memory'));
-    const care = row['care'] === null ? null : this.#care.open(textOf(row, 'care'));
-    return {
-      id: numberOf(row, 'id'),
-      key: textOf(row, 'key'),
-      session: { ...this.#listed(row), metadata, memory, care },
-    };
+  /** Nothing of a damaged one: it keeps no others from being found. */
+  #idle(row: Row): IdleSession[] {
+    try {
+      const { tenant, sessionId, epoch } = identityOf.open(textOf(row, 'identity'), this.#keys.sealer(row));
+      return [{ tenant, sessionId, epoch, lastInteractionAt: numberOf(row, 'last_interaction_at') }];
+    } catch {
+      return [];
+    }
   }
 
-  #listed(row: Row): ListedSession {
-    return {
-      ...this.#identity.open(textOf(row, 'identity')),
-      ...this.#state.open(textOf(row, 'state')),
+  #row(life: SessionLife): Row | undefined {
+    const row = this.#statements.place.get(sessionKey(life));
+    return row && textOf(row, 'epoch') === life.epoch ? row : undefined;
+  }
+
+  #place(row: Row): Place {
+    return { session: numberOf(row, 'id'), sealer: this.#keys.sealer(row) };
+  }
+
+  #stored(row: Row): StoredSession {
+    const { session: id, sealer, about } = this.#listedPlace(row);
+    const metadata = metadataOf.open(textOf(row, 'metadata'), sealer);
+    const memory = row['memory'] === null ? null : memoryOf.open(textOf(row, 'memory'), sealer);
+    const care = row['care'] === null ? null : careOf.open(textOf(row, 'care'), sealer);
+    return { id, key: textOf(row, 'key'), sealer, session: { ...about, metadata, memory, care } };
+  }
+
+  #listedPlace(row: Row): ListedPlace {
+    const place = this.#place(row);
+    const about = {
+      ...identityOf.open(textOf(row, 'identity'), place.sealer),
+      ...stateOf.open(textOf(row, 'state'), place.sealer),
       lastSeq: this.#lives.get(textOf(row, 'key'))?.head ?? numberOf(row, 'last_seq'),
     };
+    return { ...place, about };
   }
 }
 
-function sealed(envelope: Envelope<string>, text: string | null): string | null {
-  return text === null ? null : envelope.seal(text);
+/** Where the records of a stored session lie. */
+export function placeOf({ id: session, sealer }: StoredSession): Place {
+  return { session, sealer };
 }
 
 /** What never changes apart from what does. The last entry and what may be large have columns of their own. */
-function parts(session: ListedSession): { identity: Identity; state: State } {
+function parts(session: ListedSession): { identity: Identity; state: SessionState } {
   const { tenant, sessionId, epoch, owner, clientId, locale, country, ageBand, createdAt } = session;
   const { status, lastInteractionAt, turnCount, progress, safety, human, lastTurn, version } = session;
   return {

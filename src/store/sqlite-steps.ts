@@ -1,5 +1,6 @@
 // Every step of the store that writes. A step reads, refuses if it must, and only then writes.
 import { AppError } from '../errors.ts';
+import type { RemoveRequest } from './access.ts';
 import type { AuditFact } from './escalation.ts';
 import type { Step } from './group-commit.ts';
 import type { LiveTurn } from './live-turns.ts';
@@ -24,6 +25,7 @@ import type {
 } from './store.ts';
 import { digest, sessionKey } from './envelope.ts';
 import { freshWords, isWords } from './fold.ts';
+import { placeOf } from './sqlite-sessions.ts';
 import { liveView } from './sqlite-turns.ts';
 
 export interface Clock {
@@ -133,7 +135,7 @@ export class SqliteSteps {
       this.#cancel(step, stored, live);
       return { turnId: live.turn.turnId, state: 'cancelled', wasLive: true };
     }
-    const ended = turnId === null ? undefined : turns.byId(stored.id, turnId, live);
+    const ended = turnId === null ? undefined : turns.byId(placeOf(stored), turnId, live);
     if (!ended) throw new AppError('TURN_NOT_FOUND');
     return { turnId: ended.turn.turnId, state: ended.turn.state, wasLive: false };
   }
@@ -161,7 +163,7 @@ export class SqliteSteps {
     const stored = sessions.ofLife(life);
     if (!stored) return 'gone';
     if (basis !== undefined && basis !== stored.session.version) return 'stale';
-    const end = { session: stored.id, head: stored.session.lastSeq, live: lives.get(stored.key) };
+    const end = { ...placeOf(stored), head: stored.session.lastSeq, live: lives.get(stored.key) };
     log.append(step, end, entries);
     const isChanged = Object.keys(change).length > 0;
     sessions.update(stored, {
@@ -185,7 +187,7 @@ export class SqliteSteps {
     if (!stored) throw new AppError('SESSION_NOT_FOUND');
     const { session, key } = stored;
     const live = lives.get(key);
-    const end = { session: stored.id, head: session.lastSeq, live };
+    const end = { ...placeOf(stored), head: session.lastSeq, live };
     const waiting = live?.turn.plan.care.awaitsHuman ? live : undefined;
     log.append(step, end, request.entries(waiting?.turn ?? null));
     const ended = waiting ? this.#answer(step, waiting, request) : null;
@@ -198,27 +200,26 @@ export class SqliteSteps {
     return { ended };
   }
 
-  remove(step: Step, life: SessionLife, audit: readonly AuditFact[] | undefined): boolean {
+  remove(step: Step, life: SessionLife, { audit, idleSince = Infinity }: RemoveRequest): boolean {
     const { sessions, lives, log } = this.#data;
-    const stored = sessions.ofLife(life);
-    if (!stored) return false;
-    const live = lives.get(stored.key);
-    log.drop(stored.id);
-    sessions.bury(stored, this.#clock.now());
+    const buried = sessions.bury(life, idleSince, this.#clock.now());
+    if (!buried) return false;
+    log.drop(buried.id);
+    const live = lives.get(buried.key);
     if (live) lives.remove(step, live);
     this.#attest(audit);
-    step.changed(stored.key);
+    step.changed(buried.key);
     return true;
   }
 
-  compact(endedBefore: number, limit: number): number {
+  compact(step: Step, endedBefore: number, limit: number): number {
     const { turns, log } = this.#data;
     const found = turns.toCompact(endedBefore, limit);
     for (const { session, n, firstSeq, lastSeq } of found) {
       log.dropWords(session, firstSeq, lastSeq);
       turns.markCompacted(session, n);
     }
-    log.trim();
+    log.trim(step);
     return found.length;
   }
 
@@ -226,7 +227,7 @@ export class SqliteSteps {
   #before(found: StoredSession, live: LiveTurn | undefined, request: AdmitRequest): Admitted | undefined {
     if (found.session.owner !== request.session.owner) throw taken();
     const repeated =
-      request.inputId === null ? undefined : this.#data.turns.byInput(found.id, request.inputId, live);
+      request.inputId === null ? undefined : this.#data.turns.byInput(placeOf(found), request.inputId, live);
     if (repeated && repeated.turn.userInput !== request.userInput) throw new AppError('IDEMPOTENCY_CONFLICT');
     if (repeated) return { kind: 'duplicate', session: found.session, turn: repeated.turn };
     if (live && !request.interrupt) throw new AppError('TURN_IN_PROGRESS');
@@ -238,10 +239,10 @@ export class SqliteSteps {
     const { sessions, turns, log, lives, alerts } = this.#data;
     const now = this.#clock.now();
     const n = stored.session.lastTurn + 1;
-    const end = { session: stored.id, head: stored.session.lastSeq, live: undefined };
+    const end = { ...placeOf(stored), head: stored.session.lastSeq, live: undefined };
     log.append(step, end, request.entries);
     const turn = newTurn(request, n, { first: stored.session.lastSeq + 1, last: end.head }, now);
-    turns.insert(stored.id, turn);
+    turns.insert(placeOf(stored), turn);
     const { session } = sessions.update(stored, {
       ...this.#touched(stored.session),
       lastSeq: end.head,
@@ -253,9 +254,8 @@ export class SqliteSteps {
     for (const alert of request.alerts) alerts.insert(stored, alert, now);
     this.#attest(request.audit);
     const leaseUntil = this.#clock.elapsed() + request.leaseMs;
-    const { id, key } = stored;
-    const { epoch } = session;
-    const live = { session: id, key, epoch, turn, text: '', head: end.head, leaseUntil };
+    const [{ key }, { epoch }] = [stored, session];
+    const live = { ...placeOf(stored), key, epoch, turn, text: '', head: end.head, leaseUntil };
     lives.add(step, { ...live, tail: [], journalFrom: null, lastCall: [] });
     return { session, turn };
   }
@@ -310,7 +310,7 @@ export class SqliteSteps {
   ): TurnRecord {
     const { log, lives } = this.#data;
     const lastSeq = live.head + 1;
-    log.append(step, { session: live.session, head: live.head, live }, entries);
+    log.append(step, { ...live, live }, entries);
     const plan = { ...live.turn.plan, memory: '' };
     const ended = { ...live.turn, ...over, plan, lastSeq, endedAt: this.#clock.now(), position: null };
     this.#update(step, live, ended);
@@ -323,7 +323,7 @@ export class SqliteSteps {
   }
 
   #update(step: Step, live: LiveTurn, turn: TurnRecord): void {
-    this.#data.turns.update(live.session, turn);
+    this.#data.turns.update(live, turn);
     this.#data.lives.change(step, live, { turn });
     step.changed(live.key);
   }

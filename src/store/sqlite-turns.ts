@@ -1,16 +1,15 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Row } from './columns.ts';
 import type { LiveTurn } from './live-turns.ts';
-import type { LogRecord, TurnPlan, TurnRecord, TurnView } from './store.ts';
+import type { Place, SqliteKeys } from './sqlite-keys.ts';
+import type { Asked, TurnProgress } from './sqlite-records.ts';
+import type { TurnRecord, TurnView } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { numberOf, textOf } from './columns.ts';
-import { digest, Envelope } from './envelope.ts';
+import { digest } from './envelope.ts';
 import { endText } from './fold.ts';
-
-type Asked = Pick<TurnRecord, 'turnId' | 'n' | 'inputId' | 'userInput' | 'firstSeq' | 'startedAt'> & {
-  plan: Omit<TurnPlan, 'memory'>;
-};
-/** The memory lies here, so that it goes when the turn ends; plans of schema version 1 had none. */
-type State = Omit<TurnRecord, keyof Asked> & { memory?: string };
+import { JOIN_KEY } from './sqlite-keys.ts';
+import { askedOf, entryOf, progressOf } from './sqlite-records.ts';
 
 /** With the end entry of an ended turn beside it. */
 const VIEW =
@@ -18,9 +17,6 @@ const VIEW =
   'ON turns.ended_at IS NOT NULL AND log.session = turns.session AND log.last_seq = turns.last_seq ';
 
 export class SqliteTurns {
-  readonly #asked = new Envelope<Asked>();
-  readonly #state = new Envelope<State>();
-  readonly #end = new Envelope<LogRecord>();
   readonly #statements;
 
   constructor(db: DatabaseSync) {
@@ -37,8 +33,8 @@ export class SqliteTurns {
       before: db.prepare(`${VIEW} WHERE turns.session = ? AND n < ? ORDER BY n DESC LIMIT ?`),
       ended: db.prepare(`${VIEW} WHERE turns.session = ? AND ended_at IS NOT NULL ORDER BY n DESC LIMIT ?`),
       live: db.prepare(
-        'SELECT turns.*, key, epoch, sessions.last_seq AS head FROM turns JOIN sessions ON sessions.id = session ' +
-          'WHERE ended_at IS NULL',
+        'SELECT turns.*, key, epoch, data_key, wrapped, sessions.last_seq AS head ' +
+          `FROM turns JOIN sessions ON sessions.id = session ${JOIN_KEY} WHERE ended_at IS NULL`,
       ),
       toCompact: db.prepare(
         'SELECT session, n, first_seq, last_seq FROM turns WHERE ended_at < ? AND ended_at IS NOT NULL ' +
@@ -48,62 +44,66 @@ export class SqliteTurns {
     };
   }
 
-  insert(session: number, turn: TurnRecord): void {
+  insert({ session, sealer }: Place, turn: TurnRecord): void {
     const { asked, state } = parts(turn);
     const inputKey = turn.inputId === null ? null : digest(turn.inputId);
     this.#statements.insert.run(
       session,
       turn.n,
-      turn.turnId,
+      digest(turn.turnId),
       inputKey,
       turn.firstSeq,
       turn.lastSeq,
-      this.#asked.seal(asked),
-      this.#state.seal(state),
+      askedOf.seal(asked, sealer, turn.n),
+      progressOf.seal(state, sealer, turn.n),
     );
   }
 
-  update(session: number, turn: TurnRecord): void {
-    this.#statements.update.run(
-      turn.lastSeq,
-      turn.endedAt,
-      this.#state.seal(parts(turn).state),
-      session,
-      turn.n,
-    );
+  update({ session, sealer }: Place, turn: TurnRecord): void {
+    const state = progressOf.seal(parts(turn).state, sealer, turn.n);
+    this.#statements.update.run(turn.lastSeq, turn.endedAt, state, session, turn.n);
   }
 
-  byId(session: number, turnId: string, live: LiveTurn | undefined): TurnView | undefined {
-    const row = this.#statements.byId.get(session, turnId);
-    return row && this.#view(row, live);
+  byId({ session, sealer }: Place, turnId: string, live: LiveTurn | undefined): TurnView | undefined {
+    const row = this.#statements.byId.get(session, digest(turnId));
+    return row && viewOf(row, sealer, live);
   }
 
-  byInput(session: number, inputId: string, live: LiveTurn | undefined): TurnView | undefined {
+  byInput({ session, sealer }: Place, inputId: string, live: LiveTurn | undefined): TurnView | undefined {
     const row = this.#statements.byInput.get(session, digest(inputId));
-    return row && this.#view(row, live);
+    return row && viewOf(row, sealer, live);
   }
 
   /** At most `limit` turns before number `before`, ascending. */
-  before(session: number, before: number | null, limit: number, live: LiveTurn | undefined): TurnView[] {
+  before(
+    { session, sealer }: Place,
+    before: number | null,
+    limit: number,
+    live: LiveTurn | undefined,
+  ): TurnView[] {
     const rows = this.#statements.before.all(session, before ?? Number.MAX_SAFE_INTEGER, limit);
-    return rows.map((row) => this.#view(row, live)).toReversed();
+    return rows.map((row) => viewOf(row, sealer, live)).toReversed();
   }
 
   /** The latest ended turns, ascending. */
-  ended(session: number, limit: number): TurnView[] {
+  ended({ session, sealer }: Place, limit: number): TurnView[] {
     const rows = this.#statements.ended.all(session, limit);
-    return rows.map((row) => this.#view(row, undefined)).toReversed();
+    return rows.map((row) => viewOf(row, sealer, undefined)).toReversed();
   }
 
   /** Live turns as their rows have them, so without their words. */
-  live(): { session: number; key: string; epoch: string; head: number; turn: TurnRecord }[] {
-    return this.#statements.live.all().map((row) => ({
-      session: numberOf(row, 'session'),
-      key: textOf(row, 'key'),
-      epoch: textOf(row, 'epoch'),
-      head: numberOf(row, 'head'),
-      turn: this.#turn(row),
-    }));
+  live(keys: SqliteKeys): (Place & { key: string; epoch: string; head: number; turn: TurnRecord })[] {
+    return this.#statements.live.all().map((row) => {
+      const sealer = keys.sealer(row);
+      return {
+        session: numberOf(row, 'session'),
+        sealer,
+        key: textOf(row, 'key'),
+        epoch: textOf(row, 'epoch'),
+        head: numberOf(row, 'head'),
+        turn: turnOf(row, sealer),
+      };
+    });
   }
 
   /** At most `limit` turns that ended before that time and still have their words. */
@@ -119,21 +119,22 @@ export class SqliteTurns {
   markCompacted(session: number, n: number): void {
     this.#statements.compacted.run(session, n);
   }
+}
 
-  #turn(row: Row): TurnRecord {
-    const { plan, ...asked } = this.#asked.open(textOf(row, 'input'));
-    const { memory = '', ...state } = this.#state.open(textOf(row, 'state'));
-    return { ...asked, ...state, plan: { ...plan, memory } };
-  }
+function turnOf(row: Row, sealer: Sealer): TurnRecord {
+  const n = numberOf(row, 'n');
+  const { plan, ...asked } = askedOf.open(textOf(row, 'input'), sealer, n);
+  const { memory = '', ...state } = progressOf.open(textOf(row, 'state'), sealer, n);
+  return { ...asked, ...state, plan: { ...plan, memory } };
+}
 
-  #view(row: Row, live: LiveTurn | undefined): TurnView {
-    if (row['ended_at'] === null) {
-      if (!live) throw new Error('A live turn is missing in memory');
-      return liveView(live);
-    }
-    const end = this.#end.open(textOf(row, 'end_data'));
-    return { turn: this.#turn(row), text: endText(end), end };
+function viewOf(row: Row, sealer: Sealer, live: LiveTurn | undefined): TurnView {
+  if (row['ended_at'] === null) {
+    if (!live) throw new Error('A live turn is missing in memory');
+    return liveView(live);
   }
+  const end = entryOf.open(textOf(row, 'end_data'), sealer, numberOf(row, 'last_seq'));
+  return { turn: turnOf(row, sealer), text: endText(end), end };
 }
 
 /** A live turn with its words so far. */
@@ -142,7 +143,7 @@ export function liveView(live: LiveTurn): TurnView {
 }
 
 /** What never changes apart from what does: the plan is large. */
-function parts(turn: TurnRecord): { asked: Asked; state: State } {
+function parts(turn: TurnRecord): { asked: Asked; state: TurnProgress } {
   const { turnId, n, inputId, userInput, plan, firstSeq, startedAt, ...state } = turn;
   const { memory, ...decided } = plan;
   const asked = { turnId, n, inputId, userInput, plan: decided, firstSeq, startedAt };

@@ -1,10 +1,14 @@
 // The embedded store: one SQLite file in a directory that one process holds.
 import type { AlertStatus } from '../contract/types.ts';
 import { join } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
+import type { NewCapability, RemoveRequest } from './access.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
 import type { LiveTurn } from './live-turns.ts';
 import type { SqliteData } from './sqlite-data.ts';
+import type { VaultLog } from './sqlite-encrypt.ts';
+import type { Place } from './sqlite-keys.ts';
+import type { LogEnd } from './sqlite-log.ts';
 import type { Clock } from './sqlite-steps.ts';
 import type {
   AdmitRequest,
@@ -23,24 +27,27 @@ import type {
   TurnEntry,
   TurnRecord,
 } from './store.ts';
-import { lockDirectory, makePrivate } from './data-lock.ts';
+import { lockDirectory } from './data-lock.ts';
 import { sessionKey } from './envelope.ts';
+import { Gate } from './gate.ts';
 import { GroupCommit } from './group-commit.ts';
 import { NO_LEASE } from './live-turns.ts';
+import { Checkpoints } from './sqlite-checkpoints.ts';
 import { loadData } from './sqlite-data.ts';
+import { encrypt, rewrap } from './sqlite-encrypt.ts';
 import { asUnavailable, unavailable } from './sqlite-failure.ts';
+import { openFile } from './sqlite-file.ts';
 import { migrate } from './sqlite-schema.ts';
+import { placeOf } from './sqlite-sessions.ts';
 import { SqliteSteps } from './sqlite-steps.ts';
 import { liveView } from './sqlite-turns.ts';
+import { Vault } from './vault.ts';
 import { Watchers } from './watchers.ts';
 
-const BUSY_TIMEOUT_MS = 5000;
 /** Turns compacted in one transaction: more of them hold up other writes for longer. */
 const COMPACT_BATCH = 50;
-/** Pages in the write-ahead file before they are moved into place: rarer stalls of a slow disk for a larger file. */
-const CHECKPOINT_PAGES = 4_000;
-/** What stays of the write-ahead file after a burst. */
-const WAL_KEPT_BYTES = 16 * 1024 * 1024;
+/** Removals in one transaction, for the same reason. */
+const REMOVALS_AT_ONCE = 50;
 /** What a snapshot says besides turns. */
 const NOTICES = ['disclosure', 'safety:resources'] as const;
 
@@ -56,39 +63,27 @@ export interface SqliteOptions {
   now?: () => number;
   /** ms since some moment, never backwards: what leases are measured by. The time this process has run by default. */
   elapsed?: () => number;
-  /** Told what a wake-up throws; nobody by default. */
+  /** Told what a wake-up throws, and what becomes of no caller; nobody by default. */
   onFault?: (error: unknown) => void;
+  /** The master keys. Without any (default) nothing is encrypted. */
+  vault?: Vault;
+  /** Told what becomes of the keys; nobody by default. */
+  log?: VaultLog;
 }
 
 /**
  * Opens the store in a directory. Rejects with an Error of one line, fit for the person who starts the server, when the
- * directory is in use or cannot be written, or the data was written by a newer version.
+ * directory is in use or cannot be written, the data was written by a newer version, or the keys it is encrypted with are
+ * not in the vault; data that is not opened stays as it is. What is plain is encrypted first, where the vault has a key.
  */
 export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const isFile = options.directory !== ':memory:';
   using resources = new DisposableStack();
   if (isFile) resources.use(lockDirectory(options.directory));
-  const db = openDatabase(isFile ? join(options.directory, 'stillpoint.db') : ':memory:', options);
+  const path = isFile ? join(options.directory, 'stillpoint.db') : ':memory:';
+  const db = openFile(path, { ...options, vault: options.vault ?? new Vault([]) });
   resources.defer(() => db.close());
   return new SqliteStore(isFile ? 'sqlite' : 'memory', db, options, resources);
-}
-
-function openDatabase(path: string, { directory, durability }: SqliteOptions): DatabaseSync {
-  const synchronous = durability === 'full' ? 'FULL' : 'NORMAL';
-  let db: DatabaseSync | undefined;
-  try {
-    if (path !== ':memory:') makePrivate(path);
-    db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
-    db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA secure_delete = ON`);
-    db.exec(
-      `PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = ${WAL_KEPT_BYTES}; PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`,
-    );
-    return db;
-  } catch (cause) {
-    db?.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new Error(`The data in ${directory} cannot be opened: ${reason}`, { cause });
-  }
 }
 
 /** The store on an open database, which it brings to the newest schema. Once made, it takes over the `resources`. */
@@ -98,6 +93,8 @@ export class SqliteStore implements Store {
   readonly #data: SqliteData;
   readonly #steps: SqliteSteps;
   readonly #commit: GroupCommit;
+  readonly #checkpoints: Checkpoints;
+  readonly #removals = new Gate(REMOVALS_AT_ONCE);
   readonly #watchers: Watchers;
   readonly #clock: Clock;
   readonly #beat: () => void;
@@ -107,16 +104,18 @@ export class SqliteStore implements Store {
   constructor(
     name: string,
     db: DatabaseSync,
-    options: Pick<SqliteOptions, 'now' | 'elapsed' | 'onFault'>,
+    options: Pick<SqliteOptions, 'now' | 'elapsed' | 'onFault' | 'vault' | 'log'>,
     resources = new DisposableStack(),
   ) {
+    const { now = Date.now, elapsed = () => performance.now(), onFault = () => {} } = options;
+    const { vault = new Vault([]), log = { info: () => {}, warn: () => {} } } = options;
     migrate(db);
+    encrypt(db, vault, log);
     this.name = name;
-    const { now = Date.now, elapsed = () => performance.now() } = options;
     this.#clock = { now, elapsed };
-    this.#data = loadData(db);
+    this.#data = loadData(db, vault, elapsed);
     this.#steps = new SqliteSteps(this.#data, this.#clock);
-    this.#watchers = new Watchers(options.onFault ?? (() => {}));
+    this.#watchers = new Watchers(onFault);
     this.#commit = new GroupCommit(db, (changed) => {
       for (const key of changed) this.#watchers.wake(key);
     });
@@ -124,7 +123,12 @@ export class SqliteStore implements Store {
       'INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
     );
     this.#beat = () => beat.run(this.#clock.now());
+    this.#checkpoints = new Checkpoints(db, onFault);
+    this.#checkpoints.emptyNow();
     this.#resources = resources.move();
+    rewrap(db, vault, this.#data.keys, this.#commit, log).catch((error: unknown) => {
+      if (!this.#isClosed) onFault(error);
+    });
   }
 
   create(request: CreateRequest) {
@@ -233,7 +237,7 @@ export class SqliteStore implements Store {
     return this.#view(() => {
       const end = this.#end(life);
       if (!end) return undefined;
-      const entries = after < end.head ? this.#data.log.read(end.session, end.live, after, limit) : [];
+      const entries = after < end.head ? this.#data.log.read(end, end.live, after, limit) : [];
       return { entries, head: end.head, live: end.live?.turn ?? null };
     });
   }
@@ -247,28 +251,60 @@ export class SqliteStore implements Store {
       const stored = this.#data.sessions.ofLife(life);
       const live = stored && this.#data.lives.get(stored.key);
       if (!stored) return undefined;
-      const ended = this.#data.turns.ended(stored.id, turns);
+      const place = placeOf(stored);
+      const ended = this.#data.turns.ended(place, turns);
       const since = ended[0]?.turn.firstSeq ?? 0;
-      const said = this.#data.log.since(stored.id, since, 'human:message');
-      const notices = [...this.#data.log.latest(stored.id, NOTICES), ...said].sort((a, b) => a.seq - b.seq);
+      const said = this.#data.log.since(place, since, 'human:message');
+      const notices = [...this.#data.log.latest(place, NOTICES), ...said].sort((a, b) => a.seq - b.seq);
       return { session: stored.session, turns: ended, live: live ? liveView(live) : null, notices };
     });
   }
 
   async turns(life: SessionLife, before: number | null, limit: number) {
-    return this.#ofLife(life, (id, live) => this.#data.turns.before(id, before, limit, live));
+    return this.#ofLife(life, (place, live) => this.#data.turns.before(place, before, limit, live));
   }
 
   async turn(life: SessionLife, turnId: string) {
-    return this.#ofLife(life, (id, live) => this.#data.turns.byId(id, turnId, live));
+    return this.#ofLife(life, (place, live) => this.#data.turns.byId(place, turnId, live));
   }
 
   async turnOfInput(life: SessionLife, inputId: string) {
-    return this.#ofLife(life, (id, live) => this.#data.turns.byInput(id, inputId, live));
+    return this.#ofLife(life, (place, live) => this.#data.turns.byInput(place, inputId, live));
   }
 
-  remove(life: SessionLife, audit?: readonly AuditFact[]) {
-    return this.#commit.run((step) => this.#steps.remove(step, life, audit));
+  async remove(life: SessionLife, also: RemoveRequest = {}) {
+    using _entry = await this.#removals.enter();
+    const isRemoved = await this.#commit.run((step) => this.#steps.remove(step, life, also));
+    if (isRemoved) await this.#checkpoints.empty();
+    return isRemoved;
+  }
+
+  grant(life: SessionLife, capability: NewCapability) {
+    return this.#commit.run(() => this.#data.access.grant(life, capability, this.#clock.now()));
+  }
+
+  async capabilities(life: SessionLife) {
+    return this.#view(() => this.#data.access.all(life));
+  }
+
+  async capability(session: string, capabilityId: string) {
+    return this.#view(() => this.#data.access.get(session, capabilityId));
+  }
+
+  revoke(life: SessionLife, capabilityId: string) {
+    return this.#commit.run(() => this.#data.access.revoke(life, capabilityId));
+  }
+
+  async keepOnce(name: string, text: string, ms: number) {
+    this.#view(() => this.#data.access.keepOnce(name, text, ms));
+  }
+
+  async takeOnce(name: string) {
+    return this.#view(() => this.#data.access.takeOnce(name));
+  }
+
+  async idle(since: number, after: string | null, limit: number) {
+    return this.#view(() => this.#data.sessions.idle(since, after, limit));
   }
 
   /** What a loss of power takes is not promised, and nothing else takes anything. */
@@ -293,7 +329,7 @@ export class SqliteStore implements Store {
   async compact(endedBefore: number) {
     let total = 0;
     for (;;) {
-      const count = await this.#commit.run(() => this.#steps.compact(endedBefore, COMPACT_BATCH));
+      const count = await this.#commit.run((step) => this.#steps.compact(step, endedBefore, COMPACT_BATCH));
       total += count;
       if (count < COMPACT_BATCH) return total;
     }
@@ -320,15 +356,15 @@ export class SqliteStore implements Store {
     this.#commit.close();
     this.#isClosed = true;
     this.#resources.dispose();
+    this.#checkpoints.close();
   }
 
   /** Where a life of a session ends in the log. */
-  #end(life: SessionLife): { session: number; head: number; live: LiveTurn | undefined } | undefined {
-    const key = sessionKey(life);
-    const live = this.#data.lives.get(key);
-    if (live?.epoch === life.epoch) return { session: live.session, head: live.head, live };
-    const end = this.#data.sessions.end(key, life.epoch);
-    return end && { session: end.id, head: end.head, live: undefined };
+  #end(life: SessionLife): LogEnd | undefined {
+    const live = this.#data.lives.ofLife(life);
+    if (live) return { ...live, live };
+    const place = this.#data.sessions.where(life);
+    return place && { ...place, live: undefined };
   }
 
   #lease(lease: Lease, leaseUntil: number): boolean {
@@ -337,10 +373,10 @@ export class SqliteStore implements Store {
     return live !== undefined;
   }
 
-  #ofLife<T>(life: SessionLife, look: (session: number, live: LiveTurn | undefined) => T): T | undefined {
+  #ofLife<T>(life: SessionLife, look: (place: Place, live: LiveTurn | undefined) => T): T | undefined {
     return this.#view(() => {
       const end = this.#end(life);
-      return end && look(end.session, end.live);
+      return end && look(end, end.live);
     });
   }
 

@@ -11,6 +11,7 @@ import type {
   Stored,
   TurnState,
 } from '../contract/types.ts';
+import type { AccessStore, RemoveRequest } from './access.ts';
 import type { AuditFact, EscalationStore, NewAlert } from './escalation.ts';
 
 /** Which session: ids are unique within a tenant. [S-7] */
@@ -248,7 +249,7 @@ export interface SessionSnapshot {
  * appends number their entries 1, 2, 3 … without holes [P-2]. A resolved promise means that the data survives the
  * death of this process. Every method may raise STORE_UNAVAILABLE; other codes are named where they are raised.
  */
-export interface Store extends EscalationStore, AsyncDisposable {
+export interface Store extends EscalationStore, AccessStore, AsyncDisposable {
   /** Shown as `storage` in lists. */
   readonly name: string;
   /** How long an owner lets words gather after an append, in ms: what one more costs here. */
@@ -359,10 +360,10 @@ export interface Store extends EscalationStore, AsyncDisposable {
   turnOfInput(life: SessionLife, inputId: string): Promise<TurnView | undefined>;
 
   /**
-   * Deletes everything of a session but a tombstone that says which epochs are over, and adds to the audit, which keeps
-   * all it has; false, and nothing is added, when the session is gone. [S-6]
+   * Deletes everything of a session, its data key first, but a tombstone that says which epochs are over; nothing of it can be read
+   * in the store's files afterwards. Adds to the audit, which keeps all it has. False, and nothing is added, when the session is gone or not idle. [S-6]
    */
-  remove(life: SessionLife, audit?: readonly AuditFact[]): Promise<boolean>;
+  remove(life: SessionLife, also?: RemoveRequest): Promise<boolean>;
 
   /**
    * Somebody says to have read entry `seq`, and the session does not go so far. Where the store may have lost what it acknowledged, the session gets

@@ -17,6 +17,7 @@ const Message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('notice'), notice: pushes['server:notice'].payload }),
   z.object({ kind: z.literal('count'), question: z.string(), epoch: z.string() }),
   z.object({ kind: z.literal('counted'), question: z.string(), followers: z.int().min(0) }),
+  z.object({ kind: z.literal('revoked'), credential: z.string() }),
 ]);
 type Message = z.output<typeof Message>;
 
@@ -24,6 +25,8 @@ interface ControlParts {
   follow: Pick<Follow, 'followersOf'>;
   /** To every client of this node. */
   deliver: (frame: Frame) => void;
+  /** Ends every connection of this node that was let in by that credential. */
+  revoke: (credential: string) => void;
 }
 
 /** The sum of what other nodes answer: whole when all have answered, else what there is when the time is over. */
@@ -107,6 +110,11 @@ export class NodeControl implements Control {
     return mine + others;
   }
 
+  revoke(credential: string): void {
+    this.#parts.revoke(credential);
+    this.#tell({ kind: 'revoked', credential });
+  }
+
   #hear(message: Message): void {
     switch (message.kind) {
       case 'notice':
@@ -121,6 +129,9 @@ export class NodeControl implements Control {
         break;
       case 'counted':
         this.#questions.get(message.question)?.add(message.followers);
+        break;
+      case 'revoked':
+        this.#parts.revoke(message.credential);
     }
   }
 

@@ -39,7 +39,9 @@ const start = `SwaggerUIBundle({
 type Serve = (response: Response) => void;
 
 /** Swagger's page styles itself inline. */
-const policy = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:";
+const policy =
+  "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; " +
+  "base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 interface Documents {
   openapi: () => object;
@@ -62,7 +64,7 @@ export function mountDocs(app: Express, documents: Documents): void {
   const asset =
     (name: string): Serve =>
     (response) =>
-      response.sendFile(name, { root, maxAge: '1h' });
+      response.set('Cache-Control', 'public, max-age=3600').sendFile(name, { root, cacheControl: false });
 
   mount(app, '/openapi.json', json(documents.openapi));
   mount(app, '/asyncapi.json', json(documents.asyncapi));

@@ -1,15 +1,21 @@
 // What every HTTP request meets before and after its operation: origin, header size, body, error body.
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { createServer, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, Server } from 'node:http';
+import { isIPv4 } from 'node:net';
+import type { Duplex } from 'node:stream';
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { pascalCase } from '../contract/json-schema.ts';
 import type { ErrorBody } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
+import { answerHeaders, bareAnswer, setHeaders } from './headers.ts';
+import type { AnswerHeaders } from './headers.ts';
 
 /** [R-3] The request line may be long, since ids in paths can be; everything else is short. */
-export const REQUEST_LINE_BYTES = 128 * 1024;
+const REQUEST_LINE_BYTES = 128 * 1024;
 export const HEADER_BYTES = 16 * 1024;
+const HEADER_FIELDS = 100;
 /** PAYLOAD_TOO_LARGE begins here. */
 const BODY_BYTES = 256 * 1024;
 
@@ -31,16 +37,71 @@ function isAllowedOrigin(
   return url.host === host || /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(url.hostname);
 }
 
-function headerBytes(req: IncomingMessage): number {
-  let bytes = 0;
-  for (const part of req.rawHeaders) bytes += part.length + 2;
-  return bytes;
+/** Whether this server goes by the name a request asks for: the text of its `Host`, '' where it has none. */
+export type HostRule = (host: string) => boolean;
+
+interface HostOptions {
+  /** Names, with a port or for every port. */
+  allowedHosts: readonly string[];
+  allowedOrigins: readonly string[];
+  /** Nobody outside can reach the server: then a page that had its own name lead here must not (DNS rebinding). */
+  isLoopbackOnly: boolean;
 }
 
-/** Why a request is turned away before anything looks at it, or undefined. */
-export function refuseEarly(req: IncomingMessage, allowed: ReadonlySet<string>): 403 | 431 | undefined {
-  if (headerBytes(req) > HEADER_BYTES) return 431;
-  return isAllowedOrigin(req.headers.origin, req.headers.host, allowed) ? undefined : 403;
+const anyHost: HostRule = () => true;
+
+/** [R-1] Loopback names and listed ones; every name, where none is listed and others may reach the server. */
+export function hostRule({ allowedHosts, allowedOrigins, isLoopbackOnly }: HostOptions): HostRule {
+  if (allowedHosts.length === 0 && !isLoopbackOnly) return anyHost;
+  const listed = new Set([...allowedHosts, ...allowedOrigins.map((origin) => new URL(origin).host)]);
+  return (host) => {
+    const [, text = '', port = ''] =
+      /^(\[[\da-f:.]+\]|[\w.-]+)((?::\d{1,5})?)$/.exec(host.toLowerCase()) ?? [];
+    const name = text.replace(/\.$/, '');
+    const isLoopback = name === 'localhost' || text === '[::1]' || (isIPv4(text) && text.startsWith('127.'));
+    return isLoopback || (name !== '' && (listed.has(name) || listed.has(name + port)));
+  };
+}
+
+/** What a request is asked before anything looks at it. */
+export interface EdgeRules {
+  /** Exact origins. */
+  allowedOrigins: ReadonlySet<string>;
+  isOurHost: HostRule;
+}
+
+interface Refusal {
+  status: 400 | 403 | 431;
+  message: string;
+}
+
+const refusals = {
+  headers: { status: 431, message: 'The headers are too large' },
+  twoHosts: { status: 400, message: 'A request has one Host' },
+  twoTokens: { status: 400, message: 'A request has one Authorization' },
+  host: { status: 403, message: 'This Host is not one of this server; ALLOWED_HOSTS lists them' },
+  origin: { status: 403, message: 'This origin is not allowed' },
+} as const satisfies Record<string, Refusal>;
+
+/** Why a request is turned away, or undefined. */
+export function refuseEarly(req: IncomingMessage, rules: EdgeRules): Refusal | undefined {
+  const { rawHeaders, headers, httpVersion } = req;
+  let bytes = 0;
+  let hosts = 0;
+  let tokens = 0;
+  for (const [index, part] of rawHeaders.entries()) {
+    bytes += part.length + 2;
+    if (index % 2 !== 0) continue;
+    const name = part.toLowerCase();
+    if (name === 'host') hosts += 1;
+    if (name === 'authorization') tokens += 1;
+  }
+  if (bytes > HEADER_BYTES || rawHeaders.length > 2 * HEADER_FIELDS) return refusals.headers;
+  if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) return refusals.twoHosts;
+  if (tokens > 1) return refusals.twoTokens;
+  // who sends none speaks HTTP/1.0, and is no browser
+  if (hosts > 0 && !rules.isOurHost(headers.host ?? '')) return refusals.host;
+  return isAllowedOrigin(headers.origin, headers.host, rules.allowedOrigins) ? undefined : refusals.origin;
 }
 
 /** CORS for exactly those origins that are allowed; answers preflights. True when the request is answered. */
@@ -59,12 +120,25 @@ export function answerCors(req: IncomingMessage, res: ServerResponse): boolean {
   return true;
 }
 
-export function edge(allowed: ReadonlySet<string>): RequestHandler {
+interface EdgeOptions {
+  isOurHost?: HostRule;
+  /** Of every answer; a route may set its own over them. */
+  headers?: AnswerHeaders;
+}
+
+export function edge(
+  allowedOrigins: ReadonlySet<string>,
+  { isOurHost = anyHost, headers = {} }: EdgeOptions = {},
+): RequestHandler {
+  const rules = { allowedOrigins, isOurHost };
   return (req, res, next) => {
-    const refusal = refuseEarly(req, allowed);
-    if (refusal === 403) throw new AppError('FORBIDDEN', { message: 'This origin is not allowed' });
-    if (refusal === 431) res.status(431).end();
-    else if (!answerCors(req, res)) next();
+    setHeaders(res, headers);
+    const refusal = refuseEarly(req, rules);
+    if (refusal?.status === 431) res.status(431).end();
+    else if (refusal) {
+      const { status, message } = refusal;
+      throw new AppError(status === 400 ? 'MALFORMED_JSON' : 'FORBIDDEN', { message });
+    } else if (!answerCors(req, res)) next();
   };
 }
 
@@ -127,12 +201,15 @@ function sendError(res: Response, error: unknown): void {
     message,
     ...(detail && { detail }),
     ...(safety && { safety }),
+    ...(retry_after_ms !== undefined && { retry_after_ms }),
     request_id: requestId,
     timestamp: new Date().toISOString(),
   };
   if (retry_after_ms !== undefined)
     res.setHeader('Retry-After', Math.max(1, Math.ceil(retry_after_ms / 1000)));
   if (error instanceof AppError && error.allow) res.setHeader('Allow', error.allow.join(', '));
+  // a page may have set its own before it failed
+  setHeaders(res, answerHeaders());
   res.setHeader('X-Request-Id', requestId);
   res.status(status).json(body);
 }
@@ -165,4 +242,69 @@ export function lastResort(log: (error: unknown) => void) {
     if (!(known instanceof AppError)) log(error);
     sendError(res, known);
   };
+}
+
+/** SAFETY.md SEC-39: what a client may take for its headers, for its whole request, and between two of them. */
+const HEADERS_MS = 10_000;
+const REQUEST_MS = 15_000;
+const CHECK_MS = 2_000;
+const KEEP_ALIVE_MS = 5_000;
+const REQUESTS_PER_CONNECTION = 1_000;
+/** Where Socket.IO is. */
+const ENGINE_PATH = '/socket.io/';
+
+interface HttpOptions {
+  /** Of answers to what cannot be read. */
+  headers?: AnswerHeaders;
+  /** How long a connection is kept for a next request, in ms. A proxy must give it up sooner than we do. */
+  keepAliveMs?: number;
+}
+
+/** A server with limits of its own for how long a client may take. */
+export function openHttp(
+  listener: RequestListener,
+  { headers = answerHeaders(), keepAliveMs = KEEP_ALIVE_MS }: HttpOptions = {},
+): Server {
+  const server = createServer(
+    {
+      maxHeaderSize: REQUEST_LINE_BYTES + HEADER_BYTES,
+      headersTimeout: HEADERS_MS,
+      requestTimeout: REQUEST_MS,
+      connectionsCheckingInterval: CHECK_MS,
+      keepAliveTimeout: keepAliveMs,
+      // refused at the edge, as every other request
+      requireHostHeader: false,
+      // any other upgrade is an offer that HTTP may pass over: Java's client makes one with every request
+      shouldUpgradeCallback: ({ headers: { upgrade }, url = '' }) =>
+        upgrade?.toLowerCase() === 'websocket' && url.startsWith(ENGINE_PATH),
+    },
+    listener,
+  );
+  server.maxRequestsPerSocket = REQUESTS_PER_CONNECTION;
+  // Node keeps what was read once: who sends a request and leaves at once has an address all the same
+  server.on('connection', (socket) => void socket.remoteAddress);
+  server.on('checkExpectation', (_req, res) => {
+    setHeaders(res, headers);
+    res.writeHead(417).end();
+  });
+  server.on('clientError', (error, socket) => answerBroken(error, socket, headers));
+  return server;
+}
+
+const brokenStatus: Record<string, string> = {
+  HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: '413 Payload Too Large',
+  ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+};
+
+/** As Node does, and with our headers: nothing is written into the middle of an answer. */
+function answerBroken(error: NodeJS.ErrnoException, socket: Duplex, headers: AnswerHeaders): void {
+  const current: unknown = '_httpMessage' in socket ? socket._httpMessage : null;
+  const hasBegun = current instanceof ServerResponse && current.headersSent;
+  if (!socket.writable || hasBegun || error.code === 'ECONNRESET') {
+    socket.destroy();
+    return;
+  }
+  const status = brokenStatus[error.code ?? ''] ?? '400 Bad Request';
+  socket.end(bareAnswer(status, headers), () => socket.destroy());
 }

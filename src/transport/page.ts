@@ -4,6 +4,7 @@ import { join, relative, sep } from 'node:path';
 import express from 'express';
 import type { Express, RequestHandler } from 'express';
 import { AppError } from '../errors.ts';
+import { pageHeaders } from './headers.ts';
 import { onlyThese } from './rest.ts';
 
 /** Names under here hold a hash of their content. */
@@ -56,6 +57,7 @@ export function mountPage(app: Express, directory: string): void {
       for (const header of ['Content-Encoding', 'Content-Type']) res.removeHeader(header);
       next(isOurs ? new AppError('NOT_FOUND') : undefined);
     };
+    if (isOurs) pageHeaders(req, res, () => {});
     compressed(files)(req, res, () => serve(req, res, absent));
   });
   for (const path of ['/', ...files]) app.all(path, onlyThese(['GET', 'HEAD']));

@@ -1,7 +1,6 @@
 // REST: a loop over the table of operations. What an answer looks like is decided by its route's `reply`.
 import type { Express, Request, RequestHandler, Response } from 'express';
-import { anonymous, refOf } from '../chat/access.ts';
-import type { Caller } from '../chat/access.ts';
+import { refOf } from '../chat/access.ts';
 import type { Dispatch, Origin } from '../chat/dispatch.ts';
 import { Frame } from '../chat/follow.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
@@ -10,10 +9,12 @@ import { operations } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
 import type { Admission, Failure, OperationName, Output } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
-import type { EventStreams } from './events.ts';
-import { goneSignal, jsonBody } from './http.ts';
+import type { EventStream, EventStreams } from './events.ts';
+import { jsonBody } from './http.ts';
+import { HttpGuest } from './http-guest.ts';
+import type { DoorParts } from './visitors.ts';
 
-export interface RestParts {
+export interface RestParts extends DoorParts {
   dispatch: Dispatch;
   follow: Follow;
   streams: EventStreams;
@@ -27,7 +28,7 @@ interface Call {
   route: Route;
   req: Request;
   res: Response;
-  caller: Caller;
+  guest: HttpGuest;
 }
 
 /** Ids can be long, and headers not: Node's own client takes 16 KiB of them, many proxies 4. `turn_id` says as much. */
@@ -78,7 +79,7 @@ async function run<N extends OperationName>(
   call: Call,
 ): Promise<{ value: Output<N>; sessionId: string }> {
   const { payload, origin } = readInput(call);
-  const result = await dispatch(name, payload, call.caller, origin);
+  const result = await dispatch(name, payload, call.guest, origin);
   if (!result.ok) throw result.error instanceof AppError ? result.error : new AppError('INTERNAL');
   const isNamed = typeof payload === 'object' && payload !== null && 'session_id' in payload;
   return { value: result.value, sessionId: isNamed ? String(payload.session_id) : '' };
@@ -103,6 +104,7 @@ class Rest {
   async #poll(call: Call): Promise<void> {
     const name = call.name === 'operator:log' ? call.name : 'session:log';
     const { value } = await run(this.#parts.dispatch, name, call);
+    call.guest.mustStillCount();
     call.res.set('X-Cursor', value.cursor);
     if (value.mode === 'tail' && value.entries.length === 0) call.res.status(204).end();
     else call.res.json(value);
@@ -110,9 +112,9 @@ class Rest {
 
   async #stream(call: Call): Promise<void> {
     const { value: joined, sessionId } = await run(this.#parts.dispatch, 'session:events', call);
-    const stream = this.#parts.streams.open(call.req, call.res);
+    const stream = this.#open(call);
     if (joined.mode === 'snapshot') stream.snapshot(joined.cursor, joined);
-    const { life, after } = startOf(refOf(call.caller, sessionId), joined.cursor);
+    const { life, after } = startOf(refOf(call.guest.identity, sessionId), joined.cursor);
     const end = await this.#parts.follow.run(life, after, stream, stream.closed);
     if (end === 'stopped') return;
     if (end === 'gone') {
@@ -138,9 +140,15 @@ class Rest {
     }
   }
 
+  #open({ req, res, guest }: Call): EventStream {
+    const stream = this.#parts.streams.open(req, res);
+    guest.stream = stream;
+    return stream;
+  }
+
   async #streamTurn(call: Call, sessionId: string, admission: Admission): Promise<void> {
-    const stream = this.#parts.streams.open(call.req, call.res);
-    const { life, after } = startOf(refOf(call.caller, sessionId), admission.cursor);
+    const stream = this.#open(call);
+    const { life, after } = startOf(refOf(call.guest.identity, sessionId), admission.cursor);
     const over = new AbortController();
     const sink: Sink = {
       push: (frame) => {
@@ -162,12 +170,13 @@ class Rest {
 
   async #wholeTurn(call: Call, sessionId: string, admission: Admission): Promise<object> {
     const { follow, closing } = this.#parts;
-    const { life, after } = startOf(refOf(call.caller, sessionId), admission.cursor);
-    const signal = AbortSignal.any([call.caller.signal, closing]);
+    const { life, after } = startOf(refOf(call.guest.identity, sessionId), admission.cursor);
+    const signal = AbortSignal.any([call.guest.signal, closing]);
     for (let seq = after; ;) {
       const batch = await follow.next(life, seq, signal);
       if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
       if (batch === 'moved') throw new AppError('STORE_UNAVAILABLE', { retryAfterMs: 1_000 });
+      call.guest.mustStillCount();
       if (batch === 'stopped') throw new AppError('DRAINING', { retryAfterMs: 1_000 });
       const end = batch.frames.find(
         ({ event, data }) => endEvents.has(event) && data['turn_id'] === admission.turn_id,
@@ -198,9 +207,11 @@ export function mountRest(app: Express, parts: RestParts): void {
   for (const [name, row] of Object.entries(operations) as [OperationName, Operation][]) {
     for (const route of row.rest) {
       const handler: RequestHandler = async (req, res) => {
-        const bearer = /^Bearer +(\S+) *$/i.exec(req.get('Authorization') ?? '')?.[1] ?? null;
-        const caller = anonymous(req.socket.remoteAddress ?? '', goneSignal(res), bearer);
-        await rest.answer({ name, route, req, res, caller });
+        // nothing of it is kept by anybody, so nothing can be found unchanged
+        delete req.headers['if-none-match'];
+        delete req.headers['if-modified-since'];
+        const guest = new HttpGuest(parts, req, res, route.reply !== 'value');
+        await rest.answer({ name, route, req, res, guest });
       };
       const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
       allowed.set(route.path, [...(allowed.get(route.path) ?? []), ...methods]);

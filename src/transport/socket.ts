@@ -4,9 +4,10 @@ import type { Server as HttpServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Server } from 'socket.io';
 import type { Socket } from 'socket.io';
-import { anonymous, refOf } from '../chat/access.ts';
-import type { Caller } from '../chat/access.ts';
+import type { Identity } from '../access/authenticator.ts';
+import { mayRead, refOf } from '../chat/access.ts';
 import type { Dispatch } from '../chat/dispatch.ts';
+import { orHelp } from '../chat/help.ts';
 import type { Follow, Frame } from '../chat/follow.ts';
 import { operations } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
@@ -14,13 +15,17 @@ import type { Ack, OperationName } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { NodeControl } from './control.ts';
 import type { AdapterFactory } from './redis-adapter.ts';
+import type { EdgeRules } from './http.ts';
 import { guardEngine, onePerConnection } from './socket-edge.ts';
 import { Outbox, SocketFollows } from './socket-follows.ts';
+import { letIn, SocketGuest } from './socket-guest.ts';
+import type { DoorParts } from './visitors.ts';
 
-export interface SocketParts {
+export interface SocketParts extends DoorParts {
   dispatch: Dispatch;
   follow: Follow;
-  allowedOrigins: ReadonlySet<string>;
+  /** What is asked of every request. */
+  rules: EdgeRules;
   /** Told what should not have been thrown. */
   onFault: (error: unknown) => void;
   /** Reaches the sockets of other nodes; undefined: there are none. Whoever hands it in closes it, after the transport. */
@@ -34,6 +39,9 @@ const MESSAGE_BYTES = 1024 * 1024;
 const SHOWN_NAME = 100;
 /** What a connection gets to take what is on its way to it when the server goes down. */
 const LAST_TAKE_MS = 500;
+/** Events of one connection that are not answered yet, and the characters in them: who sends more does not read, or means harm. */
+const WAITING_EVENTS = 1_000;
+const WAITING_CHARS = 8 * MESSAGE_BYTES;
 
 type AnyAck = Ack<object>;
 const socketRows = new Map(
@@ -55,6 +63,24 @@ function readArguments(args: unknown[]): {
   return { payload: payloads[0], ack, extra: payloads.length > 1 };
 }
 
+/** Characters of a payload, the names in it too. */
+function charsOf(payload: unknown): number {
+  const open = [payload];
+  let chars = 0;
+  while (open.length > 0 && chars <= WAITING_CHARS) {
+    const value = open.pop();
+    if (typeof value === 'string') chars += value.length;
+    else if (ArrayBuffer.isView(value)) chars += value.byteLength;
+    else if (typeof value === 'object' && value !== null) {
+      for (const [name, inner] of Object.entries(value)) {
+        chars += name.length;
+        open.push(inner);
+      }
+    }
+  }
+  return chars;
+}
+
 function sessionIdOf(payload: unknown): string {
   const named =
     typeof payload === 'object' && payload !== null && 'session_id' in payload ? payload.session_id : payload;
@@ -66,22 +92,23 @@ class Connection {
   readonly #socket: Socket;
   readonly #dispatch: Dispatch;
   readonly #follows: SocketFollows;
-  readonly #caller: Caller;
+  readonly #guest: SocketGuest;
   readonly #onFault: (error: unknown) => void;
   readonly #queues = new Map<string, Promise<void>>();
+  #waiting = 0;
+  #waitingChars = 0;
 
-  constructor(socket: Socket, parts: SocketParts, outbox: Outbox) {
+  constructor(socket: Socket, parts: SocketParts, outbox: Outbox, identity: Identity) {
     this.#socket = socket;
     this.#dispatch = parts.dispatch;
     this.#follows = new SocketFollows(socket, parts.follow, outbox, parts.onFault);
     this.#onFault = parts.onFault;
-    const gone = new AbortController();
-    this.#caller = anonymous(socket.id, gone.signal);
+    this.#guest = new SocketGuest(socket, parts, identity);
     socket.onAny((event: unknown, ...args: unknown[]) => this.#receive(event, args));
     // a client may send an event of this name; without a listener it would be thrown
     socket.on('error', () => {});
     socket.on('disconnect', () => {
-      gone.abort();
+      this.#guest[Symbol.dispose]();
       this.#follows.leaveAll();
     });
   }
@@ -98,18 +125,33 @@ class Connection {
     if (!row || extra) {
       const message = row ? 'An event takes one payload' : 'Unknown event';
       const detail = [{ loc: ['body'], msg: message, type: row ? 'too_many_arguments' : 'unknown_event' }];
-      answer({ ok: false, error: toFailure(new AppError('VALIDATION_FAILED', { message, detail })) });
+      const refusal = new AppError('VALIDATION_FAILED', { message, detail });
+      answer({
+        ok: false,
+        error: toFailure(name === 'session:input' ? orHelp(payload, refusal) : refusal),
+      });
       return;
     }
-    this.#inOrder(sessionIdOf(payload), () => this.#handle(name as OperationName, row, payload, answer));
+    const chars = charsOf(payload);
+    if (this.#waiting >= WAITING_EVENTS || this.#waitingChars + chars > WAITING_CHARS) {
+      this.#socket.conn.close();
+      return;
+    }
+    this.#inOrder(sessionIdOf(payload), chars, () =>
+      this.#handle(name as OperationName, row, payload, answer),
+    );
   }
 
-  #inOrder(sessionId: string, task: () => Promise<void>): void {
+  #inOrder(sessionId: string, chars: number, task: () => Promise<void>): void {
+    this.#waiting += 1;
+    this.#waitingChars += chars;
     const before = this.#queues.get(sessionId) ?? Promise.resolve();
     const mine = before
       .then(task)
       .catch(this.#onFault)
       .finally(() => {
+        this.#waiting -= 1;
+        this.#waitingChars -= chars;
         if (this.#queues.get(sessionId) === mine) this.#queues.delete(sessionId);
       });
     this.#queues.set(sessionId, mine);
@@ -125,7 +167,7 @@ class Connection {
     // [P-12] an input is never refused for this
     const opens = name === 'session:join' || name === 'session:create';
     using place = opens ? this.#follows.reserve(sessionIdOf(payload)) : undefined;
-    const result = opens && !place ? tooManySessions : await this.#dispatch(name, payload, this.#caller);
+    const result = opens && !place ? tooManySessions : await this.#dispatch(name, payload, this.#guest);
     if (!result.ok) {
       answer({ ok: false, error: result.failure });
       return;
@@ -140,11 +182,13 @@ class Connection {
   /** What an acknowledged operation means for this socket's followers. */
   #after(name: OperationName, row: Operation, payload: unknown, value: object): void {
     const named = 'session_id' in value ? String(value.session_id) : sessionIdOf(payload);
-    const ref = refOf(this.#caller, named);
+    const ref = refOf(this.#guest.identity, named);
     if (name === 'received' && typeof payload === 'object' && payload !== null && 'seq' in payload) {
       this.#follows.received(named, Number(payload.seq));
     }
     if (row.follows === undefined || !('cursor' in value) || !this.#socket.connected) return;
+    // who may only open a session does not read what is said in it
+    if (!mayRead(this.#guest.identity)) return;
     this.#follows.follow(ref, String(value.cursor));
   }
 }
@@ -175,10 +219,18 @@ export function mountSocket(http: HttpServer, parts: SocketParts): SocketTranspo
     ...(parts.adapter && { adapter: parts.adapter }),
   });
   if (parts.adapter) parts.control.join(io);
-  guardEngine(io.engine, parts.allowedOrigins);
+  const { rules, addressOf, limits } = parts;
+  guardEngine(io.engine, rules.allowedOrigins, { isOurHost: rules.isOurHost, addressOf, limits });
   const outbox = new Outbox(io);
   io.use(onePerConnection());
-  io.on('connection', (socket) => void new Connection(socket, parts, outbox));
+  const identities = new WeakMap<Socket, Identity>();
+  const keep = (socket: Socket, identity: Identity) => void identities.set(socket, identity);
+  io.use((socket, next) => void letIn(socket, parts, keep, next));
+  io.on('connection', (socket) => {
+    const identity = identities.get(socket);
+    if (identity) void new Connection(socket, parts, outbox, identity);
+    else socket.disconnect(true);
+  });
   return {
     announce: (frame) => void io.local.emit(frame.event, frame.data),
     sayDraining: (reconnectAfterMs) => {

@@ -133,7 +133,8 @@ class Run {
       DRAIN_MS: '400',
       OPERATOR_KEY,
     };
-    const nodes = await openNodes({ redis, count, proxied: !cluster, env, fake: { behaviour: { reply } } });
+    const fake = { behaviour: { reply } };
+    const nodes = await openNodes({ redis, count, proxied: !cluster, env, fake, isEncrypted: true });
     if (cluster) return nodes;
     for (const { index, toRedis } of nodes.all) {
       toRedis.onBytes((direction, chunk, connection) => {

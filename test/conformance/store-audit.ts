@@ -92,8 +92,9 @@ export function auditCases(open: OpenStore): void {
     await admit(store, 'gone', 'turn', { audit: [fact('gone')] });
     const before = await wholeAudit(store);
 
-    await store.remove(newSession('gone'), [fact('gone', { kind: 'removed', level: 'none', data: {} })]);
-    const again = await store.remove(newSession('gone'), [fact('again')]);
+    const audit = [fact('gone', { kind: 'removed', level: 'none', data: {} })];
+    await store.remove(newSession('gone'), { audit });
+    const again = await store.remove(newSession('gone'), { audit: [fact('again')] });
 
     expect(again).toBe(false);
     expect((await wholeAudit(store)).slice(0, 1)).toEqual(before);

@@ -1,6 +1,7 @@
 // What every store must do. It names no database: each case gets a store of its own from `open`.
 import { describe } from 'vitest';
 import type { OpenStore } from './store-bench.ts';
+import { accessRestartCases, capabilityCases, idleCases, onceCases } from './store-access.ts';
 import { admissionCases } from './store-admission.ts';
 import { alertCases } from './store-alerts.ts';
 import { answerCases } from './store-answer.ts';
@@ -24,8 +25,12 @@ export function storeConformance(name: string, open: OpenStore, { survives }: { 
     describe('answer', () => answerCases(open));
     describe('audit', () => auditCases(open));
     describe('log', () => logCases(open));
+    describe('capabilities', () => capabilityCases(open));
+    describe('kept once', () => onceCases(open));
+    describe('idle', () => idleCases(open));
     describe('ownership', () => ownershipCases(open));
     if (survives) describe('restart', () => restartCases(open));
+    if (survives) describe('capabilities after a restart', () => accessRestartCases(open));
     if (survives) describe('care after a restart', () => escalationRestartCases(open));
     if (survives) describe('audit after a restart', () => auditRestartCases(open));
     if (survives) describe('memory after a restart', () => memoryRestartCases(open));

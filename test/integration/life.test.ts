@@ -357,7 +357,7 @@ describe('the page', () => {
 
     expect(status).toBe(200);
     expect(headers['content-type']).toMatch(/^text\/html/);
-    expect(headers['content-security-policy']).toContain("default-src 'self'");
+    expect(headers['content-security-policy']).toContain("default-src 'none'");
     expect(headers['x-powered-by']).toBeUndefined();
   });
 
@@ -369,4 +369,14 @@ describe('the page', () => {
       headers: { allow: 'GET, HEAD, OPTIONS' },
     });
   });
+});
+
+test('whoever asks whether it is ready is told that everybody may come in', async () => {
+  for (const isOpenToAll of [true, false]) {
+    await using app = await startApp({ isOpenToAll });
+
+    const { body } = await rest(app.url, 'GET /readyz');
+
+    expect(Object(body).open_to_all).toBe(isOpenToAll || undefined);
+  }
 });

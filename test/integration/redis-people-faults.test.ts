@@ -5,6 +5,7 @@ import { AppError } from '../../src/errors.ts';
 import { verifyAudit } from '../../src/store/audit-chain.ts';
 import type { AlertRecord, NewAlert } from '../../src/store/escalation.ts';
 import { alertChange } from '../../src/store/redis-alerts.ts';
+import { plain } from '../../src/store/vault.ts';
 import { call, fact } from '../conformance/store-bench.ts';
 import { openPeople, refsOf, sessionOf } from '../support/redis-people.ts';
 import type { Node, PeopleBench } from '../support/redis-people.ts';
@@ -89,7 +90,9 @@ async function actOn(node: Node, what: string, session: string, id: string): Pro
   if (what === 'alarm') return node.alerts.settleAlert(id, { alarmedAt: 7 });
   if (what === 'acknowledge') {
     await node.alerts.beforeChange(id, 'acknowledged');
-    await node.step(session, { change: alertChange({ alertId: id, status: 'acknowledged', actor: 'ada' }) });
+    await node.step(session, {
+      change: alertChange({ alertId: id, status: 'acknowledged', actor: 'ada' }, plain),
+    });
     return node.alerts.changed(id);
   }
   if (what !== 'remove') return undefined;

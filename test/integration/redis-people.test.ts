@@ -5,6 +5,7 @@ import { verifyAudit } from '../../src/store/audit-chain.ts';
 import { alertChange } from '../../src/store/redis-alerts.ts';
 import { clientArg } from '../../src/store/redis-clients.ts';
 import { loadScript } from '../../src/store/redis-link.ts';
+import { plain } from '../../src/store/vault.ts';
 import { call, fact } from '../conformance/store-bench.ts';
 import { idsOf } from '../conformance/store-alerts.ts';
 import { openPeople, refsOf, sessionOf } from '../support/redis-people.ts';
@@ -97,7 +98,7 @@ describe.each(['redis', 'cluster'])('on a %s', (kind) => {
       await node.forget('mine');
       await other.call('yours', [call('id', { body: 'yours' })]);
 
-      expect(refused.alerts.map(({ id }) => id)).toEqual(['too']);
+      expect(refused.alerts.map(({ alertId }) => alertId)).toEqual(['too']);
       expect(before).toMatchObject({ body: 'mine', session: { ...sessionOf('mine'), epoch: 'epoch' } });
       expect(await node.alerts.alert('id')).toMatchObject({ body: 'yours', session: sessionOf('yours') });
       expect(idsOf(await node.alerts.dueAlerts(10))).toEqual(['too', 'id']);
@@ -109,7 +110,9 @@ describe.each(['redis', 'cluster'])('on a %s', (kind) => {
       await node.call('s', [call('a'), call('b')]);
       await node.alerts.beforeChange('a', 'acknowledged');
       await other.alerts.alerts('acknowledged', 10);
-      await node.step('s', { change: alertChange({ alertId: 'a', status: 'acknowledged', actor: 'ada' }) });
+      await node.step('s', {
+        change: alertChange({ alertId: 'a', status: 'acknowledged', actor: 'ada' }, plain),
+      });
       await node.link.run(truth, node.base('s'), ['b', '6', 'sent']);
 
       const lists = async () => [
@@ -292,7 +295,7 @@ describe.each(['redis', 'cluster'])('on a %s', (kind) => {
     const client = 'client';
     const say = async (node: Node, sessionId: string, care: string, who = client) => {
       await node.clients.before(node.base(sessionId), 'tenant', who);
-      await node.step(sessionId, { client: clientArg('tenant', { client: who, care }) });
+      await node.step(sessionId, { client: clientArg('tenant', { client: who, care }, plain) });
     };
 
     it('is what was said last, not what was announced last', async () => {
@@ -300,7 +303,7 @@ describe.each(['redis', 'cluster'])('on a %s', (kind) => {
       const [node, other] = bench.nodes;
       await node.clients.before(node.base('slow'), 'tenant', client);
       await say(other, 'fast', 'first');
-      await node.step('slow', { client: clientArg('tenant', { client, care: 'second' }) });
+      await node.step('slow', { client: clientArg('tenant', { client, care: 'second' }, plain) });
 
       expect(await other.clients.care('tenant', client)).toBe('second');
     });
@@ -343,7 +346,7 @@ describe.each(['redis', 'cluster'])('on a %s', (kind) => {
       const stored = String(await node.link.send(base, 'HGET', `${base}:s`, 'client'));
       await node.forget('s');
 
-      await node.clients.removed(base, stored);
+      await node.clients.removed(base, stored, plain);
 
       expect(await bench.keys()).toEqual([]);
     });

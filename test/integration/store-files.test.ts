@@ -1,12 +1,7 @@
 // The SQLite store and its files: who may open them, who may read them, and what is left of them after a crash.
-import type { ChildProcess } from 'node:child_process';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { chmod, mkdir, readdir, readFile, stat, truncate, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import {
@@ -20,8 +15,8 @@ import {
   wholeLog,
 } from '../conformance/store-bench.ts';
 import { copyFiles, newFolder } from '../support/store-folder.ts';
+import { startWriter } from '../support/store-process.ts';
 
-const WRITER = fileURLToPath(new URL('../support/store-writer.ts', import.meta.url));
 const FILE = 'stillpoint.db';
 
 describe('the data directory', () => {
@@ -221,29 +216,4 @@ async function flipBit(path: string, at: number): Promise<void> {
   const bytes = await readFile(path);
   bytes[at] = (bytes[at] ?? 0) ^ 1;
   await writeFile(path, bytes);
-}
-
-function startWriter(what: 'hold' | 'write', directory: string) {
-  const child: ChildProcess = spawn(process.execPath, [WRITER, what, directory], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  if (!child.stdout) throw new Error('the child has no output');
-  const lines: string[] = [];
-  createInterface({ input: child.stdout }).on('line', (line) => lines.push(line));
-  const exited = once(child, 'close');
-  return {
-    line: async () => {
-      await expect.poll(() => lines.length, { timeout: 15_000, interval: 2 }).toBeGreaterThan(0);
-      return lines.shift() ?? '';
-    },
-    rest: () => lines,
-    kill: async () => {
-      child.kill('SIGKILL');
-      await exited;
-    },
-    [Symbol.asyncDispose]: async () => {
-      child.kill('SIGKILL');
-      await exited;
-    },
-  };
 }

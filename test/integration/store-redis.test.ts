@@ -2,7 +2,7 @@ import { afterAll, beforeAll } from 'vitest';
 import { storeConformance } from '../conformance/store.ts';
 import type { RedisCluster, RedisProcess } from '../support/redis-server.ts';
 import { startRedis, startRedisCluster } from '../support/redis-server.ts';
-import { openRedisBench } from '../support/redis-store.ts';
+import { newMaster, openRedisBench } from '../support/redis-store.ts';
 
 let redis: RedisProcess;
 let cluster: RedisCluster;
@@ -14,4 +14,8 @@ beforeAll(async () => {
 afterAll(() => Promise.all([redis[Symbol.asyncDispose](), cluster[Symbol.asyncDispose]()]));
 
 storeConformance('redis', () => openRedisBench([redis.url]), { survives: true });
-storeConformance('redis cluster', () => openRedisBench(cluster.urls), { survives: true });
+const encrypted = [newMaster()];
+storeConformance('redis, encrypted', () => openRedisBench([redis.url], encrypted), { survives: true });
+storeConformance('redis cluster, encrypted', () => openRedisBench(cluster.urls, encrypted), {
+  survives: true,
+});

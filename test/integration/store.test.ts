@@ -6,7 +6,7 @@ import type { Lease, Store } from '../../src/store/store.ts';
 import { verifyAudit } from '../../src/store/audit-chain.ts';
 import { openSqlite, SqliteStore } from '../../src/store/sqlite.ts';
 import { storeConformance } from '../conformance/store.ts';
-import { openBench } from '../support/store-folder.ts';
+import { openBench, vaultOf } from '../support/store-folder.ts';
 import {
   admit,
   call,
@@ -24,6 +24,7 @@ import {
 } from '../conformance/store-bench.ts';
 
 storeConformance('sqlite in a directory', () => openBench(true), { survives: true });
+storeConformance('sqlite in a directory, encrypted', () => openBench(true, vaultOf(1)), { survives: true });
 storeConformance('sqlite in memory', () => openBench(false), { survives: false });
 
 describe('a store that cannot write', () => {

@@ -20,6 +20,7 @@ import { rest } from '../support/rest.ts';
 import { input, responseOf } from '../support/scene.ts';
 import { connect } from '../support/socket-client.ts';
 import { deadline } from '../support/wait.ts';
+import { anybody } from '../support/caller.ts';
 
 const risk = 'I want to kill myself tonight';
 
@@ -219,13 +220,6 @@ describe('an input that shows risk, when nothing can be stored', () => {
   });
 });
 
-const caller = {
-  tenant: 'default',
-  subject: 'anonymous',
-  client: 'test',
-  signal: new AbortController().signal,
-};
-
 /** Two owners of turns on one store, and a door to the first. */
 async function twoOwners() {
   const store = await openSqlite({ directory: ':memory:' });
@@ -317,7 +311,7 @@ test(`[P-8] cancel, natural end and takeover in one moment make one end, and all
   for (let i = 0; i < 2000; i++) {
     const sessionId = `s${i}`;
     const spoken = { sessionId, userInput: 'hello', inputId: null, interrupt: false };
-    const { turn_id } = await admissions.admit(spoken, caller);
+    const { turn_id } = await admissions.admit(spoken, anybody);
     const after = async <T>(breaths: number, act: () => Promise<T>): Promise<T> => {
       for (let n = 0; n < breaths; n++) await breathe();
       return await act();
@@ -352,7 +346,7 @@ test('[P-8] every turn whose owner is gone is taken over at once, however many t
   const leases: Lease[] = [];
   for (let i = 0; i < 250; i++) {
     const [sessionId, turnId] = [`s${i}`, `turn${i + 1}`];
-    await admissions.admit({ sessionId, userInput: 'hello', inputId: null, interrupt: false }, caller);
+    await admissions.admit({ sessionId, userInput: 'hello', inputId: null, interrupt: false }, anybody);
     const session = await store.session({ tenant: 'default', sessionId });
     leases.push({ tenant: 'default', sessionId, epoch: session?.epoch ?? '', turnId, generation: 1 });
     a.abort(turnId);
@@ -371,7 +365,7 @@ test('[P-5] a turn that another owner took says nothing more, and is said once (
   const { store, admissions, a, b } = owners;
   const { turn_id } = await admissions.admit(
     { sessionId: 's', userInput: 'hello', inputId: null, interrupt: false },
-    caller,
+    anybody,
   );
   await takesOver(owners, 's', turn_id);
   for (let n = 0; a.size + b.size > 0 && n < 100_000; n++) await breathe();

@@ -1,6 +1,8 @@
 // Several real servers on one Redis and one fake Ollama, each of which may be killed, stopped, cut off and started again.
 import { randomInt } from 'node:crypto';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { Device } from './devices.ts';
@@ -34,6 +36,8 @@ export interface NodesOptions {
   fake?: FakeOptions;
   /** Puts a TCP proxy between each server and Redis; not for a Cluster, which tells its own addresses. */
   proxied?: boolean;
+  /** What they store is encrypted, by one master key. */
+  isEncrypted?: boolean;
 }
 
 /** A pause of a follower while no node runs. */
@@ -60,9 +64,16 @@ export async function openNodes(options: NodesOptions): Promise<Nodes> {
   return all;
 }
 
+/** The same key in a file of its own. */
+async function keyFile(directory: string): Promise<string> {
+  const path = join(directory, 'master-keys');
+  await writeFile(path, `${Buffer.alloc(32, 8).toString('base64')}\n`, { mode: 0o600 });
+  return path;
+}
+
 async function openNode(
   index: number,
-  { redis, env, envOf, proxied }: NodesOptions,
+  { redis, env, envOf, proxied, isEncrypted = false }: NodesOptions,
   fake: FakeOllama,
   resources: AsyncDisposableStack,
 ): Promise<Node> {
@@ -79,6 +90,7 @@ async function openNode(
     OLLAMA_BASE_URL: `http://node-${index}:x@127.0.0.1:${fake.port}`,
     REDIS_URL: proxy ? `redis://127.0.0.1:${proxy.port}` : redisUrls,
     PORT: String(await freePort()),
+    ...(isEncrypted && { ENCRYPTION_KEY_FILE: await keyFile(directory.path) }),
     ...env,
     ...envOf?.(index),
   };

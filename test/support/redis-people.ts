@@ -5,13 +5,15 @@ import { join } from 'node:path';
 import { AppError } from '../../src/errors.ts';
 import { sessionKey } from '../../src/store/envelope.ts';
 import type { AuditFact, NewAlert } from '../../src/store/escalation.ts';
-import { RedisAlerts } from '../../src/store/redis-alerts.ts';
-import type { AlertArg, alertChange, Expected } from '../../src/store/redis-alerts.ts';
+import { alertArgs, RedisAlerts } from '../../src/store/redis-alerts.ts';
+import type { alertChange, Expected } from '../../src/store/redis-alerts.ts';
 import { RedisAudit } from '../../src/store/redis-audit.ts';
 import type { FactArg, Outbox } from '../../src/store/redis-audit.ts';
 import { RedisClients } from '../../src/store/redis-clients.ts';
+import { RedisKeys } from '../../src/store/redis-keys.ts';
 import type { RedisLink, Reply, Script } from '../../src/store/redis-link.ts';
 import { openRedis } from '../../src/store/redis-open.ts';
+import { plain, Vault } from '../../src/store/vault.ts';
 
 const quiet = { info: () => {}, warn: () => {} };
 
@@ -35,7 +37,7 @@ function scriptOf(text: string): Script {
 }
 
 interface Said {
-  alerts?: AlertArg[];
+  alerts?: NewAlert[];
   change?: ReturnType<typeof alertChange>;
   facts?: FactArg[];
   client?: string;
@@ -65,9 +67,10 @@ export class Node {
       },
     });
     const onFault = (error: unknown) => void this.faults.push(error);
-    this.alerts = new RedisAlerts(this.link, onFault);
+    const keys = new RedisKeys(this.link, new Vault([]));
+    this.alerts = new RedisAlerts(this.link, keys, onFault);
     this.audit = new RedisAudit(this.link, onFault);
-    this.clients = new RedisClients(this.link);
+    this.clients = new RedisClients(this.link, keys);
   }
 
   base(sessionId: string): string {
@@ -75,7 +78,8 @@ export class Node {
   }
 
   async step(sessionId: string, said: Said): Promise<void> {
-    await this.link.run(step, this.base(sessionId), [JSON.stringify({ alerts: [], facts: [], ...said })]);
+    const alerts = alertArgs(said.alerts ?? [], sessionOf(sessionId), plain);
+    await this.link.run(step, this.base(sessionId), [JSON.stringify({ facts: [], ...said, alerts })]);
   }
 
   async call(sessionId: string, alerts: NewAlert[]): Promise<Expected> {

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { randomInt } from 'node:crypto';
-import { writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { createClient } from 'redis';
@@ -48,6 +48,8 @@ export interface RedisProcess extends AsyncDisposable {
   command(...args: string[]): Promise<string>;
   /** Removes all keys. */
   flush(): Promise<void>;
+  /** The bytes of all files with data, as they are now. */
+  files(): Promise<Buffer>;
   /** Resolves when a kill would lose nothing that was answered so far. Only for a persistent one. */
   persisted(): Promise<void>;
   /** Sends a signal and nothing else: for SIGSTOP and SIGCONT. */
@@ -204,6 +206,14 @@ class Redis implements RedisProcess {
 
   async flush(): Promise<void> {
     await this.command('FLUSHALL');
+  }
+
+  async files(): Promise<Buffer> {
+    const entries = await readdir(this.#dir.path, { recursive: true, withFileTypes: true });
+    const files = entries.filter((entry) => entry.isFile() && entry.name !== 'redis.conf');
+    // one that is replaced meanwhile is in its successor
+    const read = files.map((file) => readFile(join(file.parentPath, file.name)).catch(() => Buffer.alloc(0)));
+    return Buffer.concat(await Promise.all(read));
   }
 
   /** What is answered waits in memory for as long as the sync of what came before it runs. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { StoreUnderTest } from '../conformance/store-bench.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import { masterKey, Vault } from '../../src/store/vault.ts';
 
 /** A new folder that goes when it is disposed. */
 export async function newFolder() {
@@ -15,13 +16,19 @@ export function copyFiles(from: string, to: string): Promise<void> {
   return cp(from, to, { recursive: true, filter: (path) => !/-shm$|\.lock$/.test(path) });
 }
 
-/** A SQLite store on a clock of its own, in a new folder or in memory. */
-export async function openBench(isFile: boolean): Promise<StoreUnderTest> {
+/** Master keys told apart by a number, the first one first. */
+export function vaultOf(...keys: number[]): Vault {
+  return new Vault(keys.map((key) => masterKey(Buffer.alloc(32, key))));
+}
+
+/** A SQLite store on a clock of its own, in a new folder or in memory, with these master keys. */
+export async function openBench(isFile: boolean, vault = vaultOf()): Promise<StoreUnderTest> {
   const stack = new AsyncDisposableStack();
   let time = Date.UTC(2025, 0, 1);
   const newDirectory = async () => stack.use(await newFolder()).path;
   const now = () => time;
-  const open = async (directory: string) => stack.use(await openSqlite({ directory, now, elapsed: now }));
+  const open = async (directory: string) =>
+    stack.use(await openSqlite({ directory, now, elapsed: now, vault }));
   let directory = isFile ? await newDirectory() : ':memory:';
   return {
     store: await open(directory),

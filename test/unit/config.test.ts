@@ -31,7 +31,9 @@ describe('defaults', () => {
       GUIDE_WORD_MS: 30,
       DRAIN_MS: 15_000,
       ALLOWED_ORIGINS: [],
-      RATE_LIMIT: 'off',
+      AUTH_MODE: 'none',
+      RETENTION_DAYS: 30,
+      RATE_LIMIT: 'auto',
       LOG_LEVEL: 'info',
     });
   });
@@ -91,6 +93,22 @@ const bad: Record<string, readonly string[]> = {
     'https://a https://b',
     'https://a,nonsense',
   ],
+  ALLOWED_HOSTS: [],
+  TRUST_PROXY: ['proxy.example.org', '10.0.0.0/33', '10.0.0.0/8/8', '::/129', '10.0.0/8', '1'],
+  AUTH_MODE: ['off', 'key,jwt', 'JWT'],
+  API_KEYS_FILE: ['a\nb', ' '],
+  JWT_ISSUER: ['a\u0000b'],
+  JWT_AUDIENCE: ['a\nb'],
+  JWT_JWKS_URL: [
+    'http://issuer.example.org/keys',
+    'issuer.example.org',
+    'ftp://localhost',
+    'https://ann:secret@issuer.example.org',
+  ],
+  JWT_KEYS_FILE: ['a\nb', ' '],
+  ENCRYPTION_KEY_FILE: ['a\nb', ' '],
+  RETENTION_DAYS: ['-1', '36501', '1.5'],
+  RETENTION_BY_TENANT: ['clinic', 'clinic=', '=5', 'clinic=5;trial=1', 'clinic=99999', 'clinic=-1'],
   DATA_DIR: [' '],
   DURABILITY: ['FULL', 'off'],
   REDIS_URL: ['127.0.0.1:6379', 'http://redis:6379', 'redis://', 'redis://a:6379,b:6379', 'redis://a b'],
@@ -138,7 +156,8 @@ const bad: Record<string, readonly string[]> = {
   LEASE_MS: ['199', '600001'],
   COMPACT_AFTER_MS: ['-1', '1000000000'],
   DRAIN_MS: ['600001', 'never'],
-  RATE_LIMIT: ['on', '100'],
+  RATE_LIMIT: ['yes', '0'],
+  LIMITS: ['a\nb'],
   LOG_LEVEL: ['verbose', 'INFO'],
 };
 
@@ -207,7 +226,45 @@ describe('the address to listen on', () => {
     expect(line).toContain('I_UNDERSTAND_PUBLIC_WITHOUT_AUTH=1');
     expect(linesFor({ HOST: host, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: '1' })).toEqual([]);
     expect(linesFor({ HOST: host, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: '0' })).toEqual([line]);
+    expect(linesFor({ HOST: host, AUTH_MODE: 'key' })).toEqual([]);
   });
+});
+
+it.each([
+  { TRUST_PROXY: 'loopback' },
+  { TRUST_PROXY: '10.0.0.0/8' },
+  { ALLOWED_HOSTS: 'chat.example.org' },
+  { ALLOWED_HOSTS: 'localhost, chat.example.org' },
+])('behind a proxy somebody has to be asked who they are: %j', (environment) => {
+  expect(linesFor(environment)).toEqual([expect.stringContaining('there is no authentication')]);
+  expect(linesFor({ ...environment, AUTH_MODE: 'key' })).toEqual([]);
+  expect(linesFor({ ...environment, I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: '1' })).toEqual([]);
+  expect(linesFor({ ALLOWED_HOSTS: 'localhost, 127.0.0.1' })).toEqual([]);
+});
+
+describe('tokens of an issuer', () => {
+  const jwt = { AUTH_MODE: 'jwt', JWT_ISSUER: 'https://issuer', JWT_AUDIENCE: 'chat' };
+  const JWT_JWKS_URL = 'https://issuer/keys';
+
+  it('need to be known by who signs them, for whom, and with which keys', () => {
+    expect(linesFor({ AUTH_MODE: 'jwt' })).toHaveLength(3);
+    expect(linesFor(jwt)).toEqual([
+      'One of JWT_JWKS_URL and JWT_KEYS_FILE must be set where AUTH_MODE is jwt.',
+    ]);
+    expect(linesFor({ ...jwt, JWT_JWKS_URL, JWT_KEYS_FILE: 'keys.json' })).toHaveLength(1);
+    expect(linesFor({ ...jwt, JWT_JWKS_URL })).toEqual([]);
+    expect(linesFor({ ...jwt, JWT_KEYS_FILE: 'keys.json' })).toEqual([]);
+    expect(linesFor({ ...jwt, JWT_JWKS_URL: 'http://127.0.0.1:9/keys' })).toEqual([]);
+  });
+});
+
+it('the time sessions are kept is had for each tenant', () => {
+  const { RETENTION_BY_TENANT: days } = readConfig({ RETENTION_BY_TENANT: ' clinic=90, a b = 0 ,' });
+
+  expect([...days]).toEqual([
+    ['clinic', 90],
+    ['a b', 0],
+  ]);
 });
 
 describe('the time Ollama keeps a model', () => {

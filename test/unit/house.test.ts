@@ -18,20 +18,34 @@ function importsOf(file: string): string[] {
 
 const seams = [
   'src/store/store.ts',
+  'src/store/access.ts',
   'src/store/escalation.ts',
   'src/store/slots.ts',
   'src/model/model.ts',
   'src/retrieval/retrieval.ts',
   'src/retrieval/embed.ts',
+  'src/access/authenticator.ts',
+  'src/access/limits.ts',
+  'src/access/capabilities.ts',
+  'src/access/tickets.ts',
 ];
 
 /** What a room may import besides its own files. */
 const mayImport: [room: string, allowed: RegExp][] = [
-  ['src/contract/generate.ts', /^(src\/contract\/|package\.json|src\/config\.ts)/],
+  [
+    'src/contract/generate.ts',
+    /^(src\/contract\/|package\.json|src\/config\.ts|src\/access\/limit-rules\.ts)/,
+  ],
   ['src/contract/', /^src\/contract\//],
   ['src/therapy/', /^src\/(contract|therapy)\//],
   ['src/safety/', /^src\/(contract|safety)\//],
   ['src/store/', /^src\/(contract|store)\/|^src\/(errors|log|redis)\.ts/],
+  [
+    'src/access/',
+    new RegExp(
+      `^src/(contract|access)/|^src/(errors|log|redis)\\.ts|^src/store/envelope.ts|^(${seams.join('|')})$`,
+    ),
+  ],
   ['src/model/', /^src\/(contract|model)\/|^src\/errors\.ts|^src\/retrieval\/(embed|lane)\.ts/],
   ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
   [
@@ -45,18 +59,26 @@ const mayImport: [room: string, allowed: RegExp][] = [
   [
     'src/app.ts',
     new RegExp(
-      `^src/(contract|chat|transport|therapy|safety|ops)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`,
+      `^src/(contract|chat|transport|therapy|safety|ops|access)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`,
     ),
   ],
   ['src/ops/rag.ts', /^src\/(ops|contract|retrieval)\/|^src\/config\.ts/],
   ['src/ops/open-retrieval.ts', /^src\/(model|retrieval)\/|^src\/config\.ts/],
-  ['src/ops/open-store.ts', /^src\/store\/|^src\/model\/host-name\.ts|^src\/(config|log)\.ts/],
+  [
+    'src/ops/open-store.ts',
+    /^src\/store\/|^src\/ops\/master-keys\.ts|^src\/model\/host-name\.ts|^src\/(config|log)\.ts/,
+  ],
+  ['src/ops/open-access.ts', new RegExp(`^src/access/|^src/(config|log)\\.ts|^(${seams.join('|')})$`)],
+  ['src/ops/keys.ts', /^src\/(access|ops|contract)\/|^src\/config\.ts/],
+  ['src/ops/keys-init.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
+  ['src/ops/master-keys.ts', /^src\/store\/vault\.ts/],
   ['src/ops/audit-verify.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
   ['src/ops/', new RegExp(`^src/(contract|ops)/|^src/log\\.ts|^(${seams.join('|')})$`)],
   ['src/errors.ts', /^src\/contract\//],
   ['src/log.ts', /^$/],
   ['src/redis.ts', /^$/],
-  ['src/config.ts', /^$/],
+  ['src/config-checks.ts', /^$/],
+  ['src/config.ts', /^src\/config-checks\.ts$/],
   ['src/main.ts', /./],
 ];
 
@@ -73,7 +95,13 @@ describe('imports point one way', () => {
   test('only main.ts and the scripts touch the process', () => {
     const touching = sources.filter((file) => /\bprocess\.\w/.test(read(file)));
 
-    const scripts = ['src/contract/generate.ts', 'src/ops/audit-verify.ts', 'src/ops/rag.ts'];
+    const scripts = [
+      'src/contract/generate.ts',
+      'src/ops/audit-verify.ts',
+      'src/ops/keys.ts',
+      'src/ops/keys-init.ts',
+      'src/ops/rag.ts',
+    ];
     expect(touching.filter((file) => !scripts.includes(file))).toEqual(['src/main.ts']);
   });
 

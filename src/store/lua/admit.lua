@@ -1,13 +1,14 @@
 -- Admits an input: owner, repeat, live turn and basis are looked at in this order. [P-6]
--- admit {owner, input, interrupt, epoch, version, make, turn, asked, fields, client, alerts, facts, entries, lease, seen}
+-- admit {owner, input, interrupt, epoch, version, kid, make, turn, asked, fields, client, alerts, facts, entries, lease, seen}
 local a = cjson.decode(ARGV[1])
-local epoch, owner, version, seq, n = unpack(redis.call('HMGET', S, 'epoch', 'owner', 'v', 'seq', 'n'))
+local epoch, owner, version, seq, n, kid = unpack(redis.call('HMGET', S, 'epoch', 'owner', 'v', 'seq', 'n', 'kid'))
 if epoch and owner ~= a.owner then return { 'taken' } end
 local before = epoch and a.input ~= '' and redis.call('HGET', I, 'i' .. a.input)
 if before then return { 'repeat', redis.call('HGETALL', S), view(before) } end
 local turn = live_turn()
 if turn and not a.interrupt then return { 'busy' } end
 if (epoch or '') ~= a.epoch or (version or '') ~= a.version then return { 'stale' } end
+if epoch and (kid or '') ~= a.kid then return 'key' end
 if turn and (turn.id ~= a.seen.id or seq ~= a.seen.seq) then return { 'moved' } end
 if not epoch and redis.call('HEXISTS', X, a.make.epoch) == 1 then return { 'used' } end
 

@@ -1,8 +1,9 @@
--- answer {epoch, seen, entries, words, last, source, model, facts} → {'gone'}, {'moved'}, {'noted'} or {'ended', turn}: a person's
+-- answer {epoch, kid, seen, entries, words, last, source, model, facts} → {'gone'}, {'moved'}, {'noted'} or {'ended', turn}: a person's
 -- words end the turn that waits for them, and the owner before is fenced. [P-5]
 local a = cjson.decode(ARGV[1])
-local epoch, seq = unpack(redis.call('HMGET', S, 'epoch', 'seq'))
+local epoch, seq, kid = unpack(redis.call('HMGET', S, 'epoch', 'seq', 'kid'))
 if epoch ~= a.epoch then return { 'gone' } end
+if (kid or '') ~= a.kid then return 'key' end
 local turn = live_turn()
 local waits = turn and turn.human == '1'
 if seq ~= a.seen.seq or (waits and turn.id or '') ~= a.seen.id then return { 'moved' } end

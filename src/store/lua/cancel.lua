@@ -1,8 +1,9 @@
--- cancel {epoch, turn, seen} → {'gone'}, {'none'}, {'ended', state}, {'cancelled', turn}, or {'moved'}: the live turn is not as it
+-- cancel {epoch, kid, turn, seen} → {'gone'}, {'none'}, {'ended', state}, {'cancelled', turn}, or {'moved'}: the live turn is not as it
 -- was seen, so its end entry would lack words. [P-7]
 local a = cjson.decode(ARGV[1])
-local epoch, seq = unpack(redis.call('HMGET', S, 'epoch', 'seq'))
+local epoch, seq, kid = unpack(redis.call('HMGET', S, 'epoch', 'seq', 'kid'))
 if epoch ~= a.epoch then return { 'gone' } end
+if (kid or '') ~= a.kid then return 'key' end
 local turn = live_turn()
 if turn and (a.turn == '' or a.turn == turn.id) then
   if turn.id ~= a.seen.id or seq ~= a.seen.seq then return { 'moved' } end

@@ -1,7 +1,8 @@
--- finish {epoch, turn, gen, state, words, entries, fields, facts} → 'finished', 'fenced' or 'unclear'. [P-8]
+-- finish {epoch, kid, turn, gen, state, words, entries, fields, facts} → 'finished', 'fenced' or 'unclear'. [P-8]
 local a = cjson.decode(ARGV[1])
 local turn = held(a.epoch, a.turn, a.gen)
 if not turn then return 'fenced' end
+if (turn.kid or '') ~= a.kid then return 'key' end
 local at = now()
 if not say(turn, a.words, at) then return 'unclear' end
 close(turn, { state = a.state }, a.entries, at)

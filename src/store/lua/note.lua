@@ -1,8 +1,9 @@
--- note {epoch, version, entries, fields, changes, alert, client, facts} → 'noted', 'gone' or 'stale'
+-- note {epoch, kid, version, entries, fields, changes, alert, client, facts} → 'noted', 'gone' or 'stale'
 local a = cjson.decode(ARGV[1])
-local epoch, version, seq = unpack(redis.call('HMGET', S, 'epoch', 'v', 'seq'))
+local epoch, version, seq, kid = unpack(redis.call('HMGET', S, 'epoch', 'v', 'seq', 'kid'))
 if epoch ~= a.epoch then return 'gone' end
 if a.version ~= '' and a.version ~= version then return 'stale' end
+if (kid or '') ~= a.kid then return 'key' end
 local at = now()
 add(tonumber(seq), a.entries)
 set(S, a.fields)

@@ -1,16 +1,20 @@
 -- What the scripts of a session share. All keys of one session begin with KEYS[1], which has the hash tag of the session,
 -- so they lie in one slot, and nothing outside of them is touched:
---   :s  hash    the session: plain what scripts decide by, sealed what people said
+--   :s  hash    the session: plain what scripts decide by, sealed what people said; k: its data key, wrapped; kid: a name of that key,
+--               however it is wrapped. Without them nothing of the session is encrypted
 --   :l  stream  the log, ids 0-1, 0-2, 0-3 …; fields e (event) and d (sealed data)
---   :v  hash    the live turn, if there is one
+--   :v  hash    the live turn, if there is one; kid as in :s
 --   :t  hash    n → what was asked (sealed); n.e → how the turn ended (JSON)
 --   :i  hash    i<digest of an input id> → n; t<turn id> → n
 --   :c  zset    ended turns whose single words are still there, by the time of their end
 --   :h  zset    numbers of the messages of people
+--   :g  hash    capability id → 16 digits of µs, a colon, and who may do what (sealed)
 --   :a  hash    alerts        :o  list  facts on their way to the audit        :x  hash  epochs that are over
--- A script looks, refuses if it must, and only then writes.
+-- A script looks, refuses if it must, and only then writes. Whoever brings something sealed says by which key (its kid); where the
+-- session has another one the answer is 'key', and nothing is written.
 local B = KEYS[1]
 local S, L, V, T, I, C, H, X = B .. ':s', B .. ':l', B .. ':v', B .. ':t', B .. ':i', B .. ':c', B .. ':h', B .. ':x'
+local G = B .. ':g'
 
 -- A wake-up says how far the log goes at least, so that whoever has that already need not look; nothing, when something else changed.
 local function wake(seq)
@@ -20,6 +24,11 @@ end
 -- The same, and that nobody owns this generation of the turn any more.
 local function wake_owner(turn)
   redis.call('SPUBLISH', B, 'over ' .. turn.id .. ' ' .. turn.gen)
+end
+
+-- The wrapped data key ('' for none), for whoever knows another one, or none; else false.
+local function unknown_key(kid, known)
+  return (kid or '') ~= known and (redis.call('HGET', S, 'k') or '')
 end
 
 local function fields_of(flat)
@@ -111,7 +120,7 @@ local function close(turn, over, entries, at)
   local seq = add(last - 1, entries)
   for name, value in pairs(over) do turn[name] = value end
   turn.last, turn.ended, turn.pos = last, at, ''
-  for _, name in ipairs({ 'memory', 'call', 'until', 'node', 'human', 'epoch', 'run' }) do turn[name] = nil end
+  for _, name in ipairs({ 'memory', 'call', 'until', 'node', 'human', 'epoch', 'run', 'kid' }) do turn[name] = nil end
   redis.call('HSET', T, turn.n .. '.e', cjson.encode(turn))
   redis.call('DEL', V)
   redis.call('ZADD', C, at, turn.n)

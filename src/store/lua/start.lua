@@ -1,6 +1,7 @@
--- start epoch turn gen source model phase → the live turn, or nothing. One more model run is counted before it begins.
+-- start epoch turn gen source model phase kid → the live turn, or nothing. One more model run is counted before it begins.
 local turn = held(ARGV[1], ARGV[2], ARGV[3])
 if not turn then return {} end
+if (turn.kid or '') ~= ARGV[7] then return 'key' end
 local at = now()
 set(V, { source = ARGV[4], model = ARGV[5], phase = ARGV[6], phaseAt = at, pos = '', state = 'running' })
 if turn.began == '' then redis.call('HSET', V, 'began', at) end

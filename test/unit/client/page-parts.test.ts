@@ -138,7 +138,7 @@ describe('what is said of the connection', () => {
   test('tells that the server does not let this page in', () => {
     const error = refusal('UNAUTHENTICATED');
 
-    expect(connectionKey({ phase: 'closed', error }, null)).toBe('chat.failedForbidden');
+    expect(connectionKey({ phase: 'closed', error }, null)).toBe('chat.failedToken');
     expect(connectionKey({ phase: 'closed', error: null }, null)).toBeNull();
   });
 });

@@ -11,10 +11,10 @@ const read: [args: string[], env: Record<string, string>, settings: object][] = 
   [['--', '-dash'], {}, { id: '-dash' }],
   [['--url', 'https://chat.example.org/', 'a'], {}, { id: 'a', url: 'https://chat.example.org' }],
   [['--url', 'localhost:9000'], {}, { url: 'http://localhost:9000' }],
-  [['--token', 't', '--locale', 'de'], {}, { token: 't', locale: 'de' }],
+  [['--locale', 'de'], { STILLPOINT_TOKEN: ' \n' }, { locale: 'de' }],
   [
     [],
-    { STILLPOINT_URL: 'http://other:1', STILLPOINT_TOKEN: 'secret' },
+    { STILLPOINT_URL: 'http://other:1', STILLPOINT_TOKEN: 'secret\n' },
     { url: 'http://other:1', token: 'secret' },
   ],
   [['--url', 'http://first:1'], { STILLPOINT_URL: 'http://other:1' }, { url: 'http://first:1' }],
@@ -29,14 +29,18 @@ test.each(read)('%j with %j', (args, env, expected) => {
   expect(readArguments(args, env)).toEqual({ kind: 'chat', settings: { ...settings, ...expected } });
 });
 
-test.each([[['a', 'b']], [['--colour']], [['--url', 'ftp://x']], [['--url', 'http://']], [['--url']]])(
-  '%j is refused in one line',
-  (args) => {
-    const answer = readArguments(args, {});
+test.each([
+  [['a', 'b']],
+  [['--colour']],
+  [['--token', 'secret']],
+  [['--url', 'ftp://x']],
+  [['--url', 'http://']],
+  [['--url']],
+])('%j is refused in one line', (args) => {
+  const answer = readArguments(args, {});
 
-    expect(answer).toEqual({ kind: 'fault', message: expect.stringMatching(/^.+/) });
-  },
-);
+  expect(answer).toEqual({ kind: 'fault', message: expect.stringMatching(/^.+/) });
+});
 
 test.each([[['--help']], [['-h']], [['an id', '--help']]])('%j asks how it is used', (args) => {
   expect(readArguments(args, {})).toEqual({ kind: 'help' });

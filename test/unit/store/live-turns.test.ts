@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import type { LiveTurn } from '../../../src/store/live-turns.ts';
 import { sessionKey } from '../../../src/store/envelope.ts';
 import { LiveTurns, NO_LEASE } from '../../../src/store/live-turns.ts';
+import { plain } from '../../../src/store/vault.ts';
 import { plan } from '../../conformance/store-bench.ts';
 
 const life = { tenant: 'tenant', sessionId: 'session', epoch: 'epoch' };
@@ -34,6 +35,7 @@ function newLive(changes: Partial<LiveTurn> = {}): LiveTurn {
     session: 1,
     key: sessionKey(life),
     epoch: life.epoch,
+    sealer: plain,
     turn,
     text: '',
     head: 1,

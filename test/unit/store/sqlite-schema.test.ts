@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { describe, expect, it } from 'vitest';
 import { toLogEntry, toSession, toTurn } from '../../../src/chat/wire.ts';
 import { Session, TherapistResponse } from '../../../src/contract/model.ts';
+import { verifyAudit } from '../../../src/store/audit-chain.ts';
 import { migrate } from '../../../src/store/sqlite-schema.ts';
 import { SqliteStore } from '../../../src/store/sqlite.ts';
 import { initialProgress } from '../../../src/therapy/progress.ts';
@@ -17,7 +18,7 @@ import {
   wholeLog,
 } from '../../conformance/store-bench.ts';
 
-const [version1, version2] = [1, 2].map((n) =>
+const [version1, version2, version3] = [1, 2, 3].map((n) =>
   readFileSync(new URL(`../../support/store-version-${n}.sql`, import.meta.url), 'utf8'),
 );
 
@@ -37,7 +38,7 @@ it('brings an empty database to the newest schema', () => {
 
   migrate(db);
 
-  expect(version(db)).toBe(3);
+  expect(version(db)).toBe(4);
 });
 
 it('leaves a database of the newest schema as it is', () => {
@@ -53,12 +54,12 @@ it('leaves a database of the newest schema as it is', () => {
 
 it('refuses a newer schema and says what to do', () => {
   using db = new DatabaseSync(':memory:');
-  db.exec('PRAGMA user_version = 4');
+  db.exec('PRAGMA user_version = 5');
 
   expect(() => migrate(db)).toThrow(
-    /schema version 4, written by a newer Stillpoint; this one knows up to 3: .*DATA_DIR/,
+    /schema version 5, written by a newer Stillpoint; this one knows up to 4: .*DATA_DIR/,
   );
-  expect(version(db)).toBe(4);
+  expect(version(db)).toBe(5);
 });
 
 describe('a store of schema version 1', () => {
@@ -181,5 +182,95 @@ describe('a store of schema version 2', () => {
     const lease = { ...newSession('live'), turnId: 'turn-3', generation: 2 };
     expect(await store.append(lease, [token('turn-3', 6, '.')], LEASE_MS)).toBe('appended');
     expect(await store.finish(lease, ending('turn-3', 'so far.'))).toBe('finished');
+  });
+});
+
+describe('a store of schema version 3', () => {
+  it('keeps its sessions with all that is remembered, under their tenant', async () => {
+    await using store = openVersion(version3);
+
+    const said = await store.session(newSession('said'));
+
+    expect(said).toMatchObject({
+      tenant: 'tenant',
+      turnCount: 2,
+      lastSeq: 7,
+      memory: plan.memory,
+      care: 'care of the session',
+      human: { name: 'Ada' },
+      safety: { level: 'active', mode: 'crisis' },
+    });
+    expect(await store.clientCare('tenant', 'client')).toBe('care of the client');
+    expect(await store.capabilities(newSession('said'))).toEqual([]);
+    expect((await store.list('tenant', null, null, 10)).sessions.map(({ sessionId }) => sessionId)).toEqual([
+      'said',
+      'live',
+    ]);
+    expect((await store.list('tenant', 'owner', null, 10)).total).toBe(2);
+  });
+
+  it('finds its turns, its inputs and its alerts by their ids', async () => {
+    await using store = openVersion(version3);
+    const life = newSession('said');
+
+    expect(await store.turn(life, 'turn-1')).toMatchObject({
+      text: 'It is said.',
+      turn: { turnId: 'turn-1' },
+    });
+    expect(await store.turnOfInput(life, 'input-2')).toMatchObject({ turn: { userInput: 'I am not safe' } });
+    expect(await store.alert('alert-1')).toMatchObject({
+      alertId: 'alert-1',
+      status: 'acknowledged',
+      actor: 'Ada',
+    });
+    expect((await store.alerts(null, 10)).map(({ alertId }) => alertId)).toEqual(['alert-2', 'alert-1']);
+    expect((await store.dueAlerts(10)).map(({ alertId }) => alertId)).toEqual(['alert-1']);
+    expect(await store.wasRemoved(newSession('removed'))).toBe(true);
+    expect(verifyAudit([await store.audit(0, 10)])).toMatchObject({ holds: true, count: 2 });
+  });
+
+  it('goes on with a reply that was cut off', async () => {
+    await using store = openVersion(version3);
+
+    const [taken] = await store.takeOver('node', LEASE_MS, 10);
+
+    expect(taken).toMatchObject({ view: { text: 'so far' }, session: { clientId: 'client' } });
+    const lease = { ...newSession('live'), turnId: 'turn-3', generation: 2 };
+    expect(await store.append(lease, [token('turn-3', 6, '.')], LEASE_MS)).toBe('appended');
+    expect(await store.finish(lease, ending('turn-3', 'so far.'))).toBe('finished');
+  });
+
+  it('knows since when its sessions are idle, damaged ones not before now', async () => {
+    const db = new DatabaseSync(':memory:');
+    db.exec(version3 ?? '');
+    db.exec("UPDATE sessions SET state = '1{' WHERE id = 1");
+    await using store = new SqliteStore('memory', db, {});
+
+    const { sessions } = await store.idle(Date.UTC(2025, 0, 2), null, 10);
+
+    const lastInteractionAt = Date.UTC(2025, 0, 1, 0, 2);
+    expect(sessions).toEqual([{ tenant: 'tenant', sessionId: 'live', epoch: 'epoch-1', lastInteractionAt }]);
+  });
+
+  it('gives no new session the row number of one that was removed', async () => {
+    const db = new DatabaseSync(':memory:');
+    db.exec(version3 ?? '');
+    await using store = new SqliteStore('memory', db, {});
+
+    await store.create({ session: newSession('new'), createKey: null, idGiven: true });
+
+    expect(db.prepare('SELECT max(id) AS id FROM sessions').get()).toEqual({ id: 10 });
+  });
+
+  it('names nobody where nothing is sealed', () => {
+    using db = new DatabaseSync(':memory:');
+    db.exec(version3 ?? '');
+    migrate(db);
+
+    const named = db.prepare("SELECT 1 FROM sessions WHERE tenant = 'tenant'").all();
+    const turns = db.prepare("SELECT 1 FROM turns WHERE turn_id LIKE 'turn%'").all();
+    const alerts = db.prepare("SELECT 1 FROM alerts WHERE alert_id LIKE 'alert%'").all();
+
+    expect([named, turns, alerts]).toEqual([[], [], []]);
   });
 });

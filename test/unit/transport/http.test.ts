@@ -9,10 +9,12 @@ import {
   edge,
   goneSignal,
   HEADER_BYTES,
+  hostRule,
   jsonBody,
   lastResort,
   notFound,
 } from '../../../src/transport/http.ts';
+import { answerHeaders } from '../../../src/transport/headers.ts';
 import { exchange } from '../../support/raw-socket.ts';
 import { rest } from '../../support/rest.ts';
 import type { RestOptions } from '../../support/rest.ts';
@@ -121,10 +123,141 @@ describe('[R-1] an origin', () => {
   });
 });
 
+describe('[R-1] a host', () => {
+  const loopback = hostRule({ allowedHosts: [], allowedOrigins: [good], isLoopbackOnly: true });
+  const ours = [
+    'localhost',
+    'localhost:8090',
+    'LocalHost:1',
+    'localhost.',
+    'localhost.:8090',
+    '127.0.0.1',
+    '127.0.0.1:8090',
+    '127.255.0.9',
+    '[::1]',
+    '[::1]:8090',
+    'good.example',
+    'GOOD.example:443',
+    'good.example.:8090',
+  ];
+  const foreign = [
+    '',
+    'evil.example',
+    'evil.example:8090',
+    'evil.example.',
+    'localhost.evil.example',
+    'evil.localhost.example',
+    'notlocalhost',
+    'localhost..',
+    'localhost@evil.example',
+    'evil.example@localhost',
+    'user:pass@localhost',
+    'localhost/evil.example',
+    'localhost#evil.example',
+    'localhost?evil.example',
+    'localhost\\evil.example',
+    'localhost,evil.example',
+    'localhost evil.example',
+    'localhost:8090:1',
+    'localhost:evil',
+    'localhost:123456',
+    ':8090',
+    '127.0.0.1.evil.example',
+    '127.0.0.1.',
+    '127.0.0.256',
+    '127.1',
+    '0127.0.0.1',
+    '0177.0.0.1',
+    '2130706433',
+    '0x7f000001',
+    '0x7f.0.0.1',
+    '017700000001',
+    '0.0.0.0',
+    '10.0.0.1',
+    '1270.0.1',
+    '::1',
+    '[::]',
+    '[::1',
+    '[::1]evil.example',
+    '[::ffff:127.0.0.1]',
+    '[::1%25lo]',
+    '%6cocalhost',
+    'loc\u0430lhost',
+    '__proto__',
+    'constructor',
+    'good.example.evil.example',
+    'evilgood.example',
+  ];
+
+  test.each(ours)('%j is one of a server on loopback', (host) => expect(loopback(host)).toBe(true));
+
+  test.each(foreign)('%j is none of a server on loopback', (host) => expect(loopback(host)).toBe(false));
+
+  test('that is listed counts with its port, or for every port without one', () => {
+    const allowedHosts = ['chat.example', 'other.example:8443', '[2001:db8::1]'];
+    const isOurs = hostRule({ allowedHosts, allowedOrigins: [], isLoopbackOnly: false });
+
+    const yes = ['chat.example', 'chat.example:1', 'other.example:8443', '[2001:db8::1]:9', '127.0.0.1'];
+    const no = ['other.example', 'other.example:1', '[2001:db8::2]', 'evil.example', '10.0.0.1', ''];
+    expect([yes.filter(isOurs), no.filter(isOurs)]).toEqual([yes, []]);
+  });
+
+  test('may be any where none is listed and others may reach the server', () => {
+    const isOurs = hostRule({ allowedHosts: [], allowedOrigins: [good], isLoopbackOnly: false });
+
+    expect(isOurs('any.example')).toBe(true);
+  });
+
+  const app = express();
+  app.use(edge(new Set([good]), { isOurHost: loopback, headers: answerHeaders() }));
+  app.use((_req, res) => void res.json({}));
+  app.use(lastResort(() => {}));
+  const server = createServer({ requireHostHeader: false }, app);
+  let hostPort: number;
+  beforeAll(async () => {
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    // bound to TCP just now
+    hostPort = (server.address() as AddressInfo).port;
+  });
+  afterAll(() => void server.close());
+
+  test.each([
+    ['1.1', 'Host: localhost\r\n', '200', 'OK'],
+    ['1.1', 'Host: evil.example\r\n', '403', 'FORBIDDEN'],
+    ['1.1', 'Host: evil.example\r\nOrigin: http://evil.example\r\n', '403', 'FORBIDDEN'],
+    ['1.1', 'Host: evil.example\r\nX-Forwarded-Host: localhost\r\n', '403', 'FORBIDDEN'],
+    ['1.1', 'Host:\r\n', '403', 'FORBIDDEN'],
+    ['1.1', '', '400', 'MALFORMED_JSON'],
+    ['1.1', 'Host: localhost\r\nHost: evil.example\r\n', '400', 'MALFORMED_JSON'],
+    ['1.1', 'Host: localhost\r\nhost: localhost\r\n', '400', 'MALFORMED_JSON'],
+    ['1.0', '', '403', 'FORBIDDEN'],
+    ['1.0', 'Host: 127.0.0.1\r\n', '200', 'OK'],
+  ])('B185 HTTP/%s with %j is a %s', async (version, headers, status, code) => {
+    const head = `GET / HTTP/${version}\r\n${headers}Connection: close\r\n\r\n`;
+
+    const answer = await exchange(hostPort, head);
+
+    expect(answer.slice(9, 12)).toBe(status);
+    expect(answer).toContain(code);
+    expect(answer).toContain('X-Content-Type-Options: nosniff');
+  });
+});
+
 test('[R-3] headers of more than 16 KiB in all are a 431', async () => {
   const answer = await ask('POST /echo', { headers: { 'X-Large': 'x'.repeat(HEADER_BYTES) } });
 
   expect(answer.status).toBe(431);
+});
+
+test('[R-3] a hundred headers are taken, and one more is a 431', async () => {
+  const many = (count: number) =>
+    Array.from({ length: count }, (_, i) => `X-${i}: y\r\n`).join('') + 'Connection: close\r\n\r\n';
+
+  const most = await exchange(port, `POST /echo HTTP/1.1\r\nHost: a\r\n${many(98)}`);
+  const more = await exchange(port, `POST /echo HTTP/1.1\r\nHost: a\r\n${many(99)}`);
+
+  expect([most.slice(9, 12), more.slice(9, 12)]).toEqual(['200', '431']);
 });
 
 describe('[R-1] a body', () => {
