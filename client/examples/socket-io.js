@@ -41,7 +41,10 @@ function finish(code, why) {
 }
 
 socket.on('connect', () => session && join());
-socket.on('connect_error', (error) => console.error(`trying again: ${error.message}`));
+socket.on('connect_error', ({ message }) => {
+  if (socket.active) console.error(`trying again: ${message}`);
+  else finish(1, message); // the server lets nobody in without a token: capability.js
+});
 socket.onAny((event, data) => {
   if (data?.session_id !== session) return;
   if (event === 'session:deleted') finish(1, 'the session was deleted'); // rule 4

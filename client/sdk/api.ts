@@ -35,7 +35,10 @@ export interface KeyValueStorage {
 export interface ClientOptions {
   /** Address of the server, such as `https://chat.example.org`; in a browser the default is where the page comes from. */
   url?: string;
-  /** For servers with authentication; a function is asked for every connection, and again before a token runs out. */
+  /**
+   * For servers that ask who comes in. A function is asked for every connection (without a socket: every request), and
+   * again before a token runs out; a text ends with what it says.
+   */
   token?: string | (() => string | Promise<string>);
   /**
    * Where inputs that are not sent yet, and drafts, outlive a reload. Default: `sessionStorage` in a browser (gone with

@@ -76,8 +76,9 @@ class Client implements ChatClient {
 
   /** A string cannot be refreshed: the server ends the connection when it has run out. */
   async #refresh(): Promise<void> {
-    if (typeof this.#options.token !== 'function') return;
-    await this.#connection.request('auth:refresh', { token: await this.#options.token() });
+    const { token } = this.#options;
+    if (typeof token === 'function')
+      await this.#connection.line.get()?.request('auth:refresh', { token: await token() });
   }
 
   #woke(isOffline: boolean): void {
@@ -145,7 +146,7 @@ class Client implements ChatClient {
           return info;
         } catch (error) {
           if (error instanceof ChatError) keep(storage, slot, null);
-          if (!(error instanceof ConnectionError) || !['lost', 'timeout'].includes(error.reason)) throw error;
+          if (!(error instanceof ConnectionError && /lost|timeout/.test(error.reason))) throw error;
         }
       }
     } finally {

@@ -12,8 +12,8 @@ const STABLE_MS = 10_000;
 export type ConnectionEvent =
   | { type: 'wanted' }
   | { type: 'opened'; via: Transport }
-  /** `heldMs`: how long it was online, 0 where it never was. */
-  | { type: 'failed'; reason: 'lost' | 'unreachable'; heldMs: number; random: number }
+  /** `heldMs`: how long it was online, 0 where it never was. `leastMs`: the server asks for no try before. */
+  | { type: 'failed'; reason: 'lost' | 'unreachable'; heldMs: number; leastMs: number; random: number }
   | { type: 'draining'; reconnectAfterMs: number }
   | { type: 'offline' }
   /** The time is over, or somebody came back to the page. */
@@ -25,9 +25,8 @@ function backoffMs(attempt: number, random: number): number {
   return Math.round(mean * (1 - SPREAD + 2 * SPREAD * random));
 }
 
-const mayFail = ({ phase }: ConnectionState) => phase === 'connecting' || phase === 'online';
-const isPaused = ({ phase }: ConnectionState) => phase === 'waiting' || phase === 'offline';
-const isResting = ({ phase }: ConnectionState) => phase === 'idle' || phase === 'offline';
+const isOneOf = (state: ConnectionState, ...phases: ConnectionState['phase'][]) =>
+  phases.includes(state.phase);
 const attemptOf = (state: ConnectionState): number => ('attempt' in state ? state.attempt : 0);
 
 /** The state after an event; the same object where the event means nothing in that state. */
@@ -39,22 +38,24 @@ export function next(state: ConnectionState, event: ConnectionEvent): Connection
     case 'opened':
       return { phase: 'online', via: event.via, attempt: attemptOf(state) };
     case 'failed':
-      return mayFail(state) ? failed(state, event) : state;
+      return isOneOf(state, 'connecting', 'online') ? failed(state, event) : state;
     case 'draining':
       if (state.phase !== 'online') return state;
       return { phase: 'waiting', attempt: 1, delayMs: event.reconnectAfterMs, reason: 'draining' };
     case 'offline':
-      return isResting(state) ? state : { phase: 'offline' };
+      return isOneOf(state, 'idle', 'offline') ? state : { phase: 'offline' };
     case 'again':
-      return isPaused(state) ? { phase: 'connecting', attempt: attemptOf(state) + 1 } : state;
+      return isOneOf(state, 'waiting', 'offline')
+        ? { phase: 'connecting', attempt: attemptOf(state) + 1 }
+        : state;
   }
   return { phase: 'closed', error: event.error };
 }
 
 function failed(
   state: ConnectionState,
-  { reason, heldMs, random }: Extract<ConnectionEvent, { type: 'failed' }>,
+  { reason, heldMs, leastMs, random }: Extract<ConnectionEvent, { type: 'failed' }>,
 ): ConnectionState {
   const attempt = heldMs >= STABLE_MS ? 1 : Math.max(1, attemptOf(state));
-  return { phase: 'waiting', attempt, delayMs: backoffMs(attempt, random), reason };
+  return { phase: 'waiting', attempt, delayMs: Math.max(leastMs, backoffMs(attempt, random)), reason };
 }

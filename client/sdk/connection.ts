@@ -2,18 +2,17 @@
 import type { ConnectionState, RequestOptions, Transport } from './api.ts';
 import { next } from './connection-state.ts';
 import type { ConnectionEvent } from './connection-state.ts';
-import { ChatError, ConnectionError } from './errors.ts';
+import { ChatError, ConnectionError, isOut, waitOf } from './errors.ts';
 import { HttpLine } from './http-line.ts';
 import { limitOf } from './http-request.ts';
 import type { Server } from './http-request.ts';
 import { REQUEST_MS } from './line.ts';
-import type { Announcement, Line, LineEvents, Lost, OperationName } from './line.ts';
+import type { Announcement, Line, LineEvents, OperationName } from './line.ts';
 import { openSocketLine } from './socket-line.ts';
 import { Value } from './value.ts';
 import type { Operations } from './wire.ts';
 
-const SOCKET_MS = 4_000;
-const PROBE_MS = 4_000;
+const OPEN_MS = 4_000;
 /** A device that says it has no network is asked again by trying. */
 const OFFLINE_MS = 10_000;
 /** After falling back, a socket is tried again after this time, then after twice as long, and so on. */
@@ -57,7 +56,16 @@ export class Connection {
     options: RequestOptions = {},
   ): Promise<Operations[N]['output']> {
     const line = await this.#someLine(options);
-    return await line.request(name, input, options);
+    try {
+      return await line.request(name, input, options);
+    } catch (error) {
+      if (!isOut(error)) throw error;
+      const next = await this.#someLine(options).catch((why: unknown) => {
+        // the first refusal may have brought help
+        throw why instanceof ChatError ? error : why;
+      });
+      return await next.request(name, input, options);
+    }
   }
 
   async #someLine({ signal, timeoutMs = REQUEST_MS }: RequestOptions): Promise<Line> {
@@ -120,7 +128,7 @@ export class Connection {
     } catch (error) {
       if (mine !== this.#turn) return;
       if (error instanceof ChatError && !error.retryable) this.tell({ type: 'closed', error });
-      else this.#failed('unreachable', 0);
+      else this.#failed('unreachable', 0, waitOf(error));
     }
   }
 
@@ -129,8 +137,8 @@ export class Connection {
     this.tell({ type: 'opened', via: line.via });
   }
 
-  #failed(reason: 'lost' | 'unreachable', heldMs: number): void {
-    this.tell({ type: 'failed', reason, heldMs, random: Math.random() });
+  #failed(reason: 'lost' | 'unreachable', heldMs: number, leastMs = 0): void {
+    this.tell({ type: 'failed', reason, heldMs, leastMs, random: Math.random() });
   }
 
   /** The best that there is. @throws ChatError: not let in; ConnectionError */
@@ -140,8 +148,9 @@ export class Connection {
       try {
         return await this.#socketLine();
       } catch (error) {
-        const isLast = !transports.includes('stream') && !transports.includes('poll');
-        if (isLast || error instanceof ChatError) throw error;
+        const isLast = transports.every((via) => via === 'socket');
+        const isRefused = error instanceof ChatError && error.code !== 'RATE_LIMITED';
+        if (isLast || isRefused) throw error;
       }
     }
     await this.#probe();
@@ -150,7 +159,7 @@ export class Connection {
   }
 
   #socketLine(): Promise<Line> {
-    return openSocketLine(this.#parts.server, this.#events, SOCKET_MS);
+    return openSocketLine(this.#parts.server, this.#events, OPEN_MS);
   }
 
   #httpLine(): Line {
@@ -159,12 +168,13 @@ export class Connection {
 
   /** @throws ConnectionError: no server answers there */
   async #probe(): Promise<void> {
-    const signal = AbortSignal.timeout(PROBE_MS);
+    const signal = AbortSignal.timeout(OPEN_MS);
     const answer = await fetch(`${this.#parts.server.url}/livez`, { signal }).catch(() => null);
     if (!answer?.ok) throw new ConnectionError('unreachable');
   }
 
-  #lost(why: Lost): void {
+  #lost(why: unknown): void {
+    if (isOut(why)) return this.tell({ type: 'closed', error: why });
     const now = performance.now();
     const isBack = now - this.#backAt < BACK_MS;
     this.#backAt = -Infinity;

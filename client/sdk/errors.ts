@@ -2,7 +2,7 @@ import type { ErrorCode, FaultDetail, SafetyNotice } from './wire.ts';
 
 export interface Refusal {
   code: ErrorCode;
-  message: string;
+  message?: string;
   status: number;
   retryable?: boolean;
   detail?: FaultDetail[] | undefined;
@@ -17,15 +17,15 @@ const mayPass = ({ code, status }: Refusal): boolean =>
 /** The server refused, with a code of the contract (docs/reference/errors.md). */
 export class ChatError extends Error {
   override readonly name = 'ChatError';
-  readonly code: ErrorCode;
-  readonly status: number;
+  declare readonly code: ErrorCode;
+  declare readonly status: number;
   /** Whether the same request may succeed later. */
-  readonly retryable: boolean;
+  declare readonly retryable: boolean;
   /** Of VALIDATION_FAILED: every fault. */
-  readonly detail: readonly FaultDetail[];
-  readonly retryAfterMs: number | undefined;
+  declare readonly detail: readonly FaultDetail[];
+  declare readonly retryAfterMs: number | undefined;
   /** Words and numbers to show at once: the refused input shows risk. */
-  readonly safety: SafetyNotice | undefined;
+  declare readonly safety: SafetyNotice | undefined;
 
   constructor(refusal: Refusal) {
     super(refusal.message || refusal.code);
@@ -38,10 +38,18 @@ export class ChatError extends Error {
   }
 }
 
+/** When the server wants to be asked again, in ms. */
+export const waitOf = (error: unknown): number | undefined =>
+  error instanceof ChatError ? error.retryAfterMs : undefined;
+
+/** What was handed in does not count, or not any more. */
+export const isOut = (error: unknown): error is ChatError =>
+  error instanceof ChatError && error.code === 'UNAUTHENTICATED';
+
 /** No answer came: nobody knows whether the request was done. Repeating it is safe where it has a key. */
 export class ConnectionError extends Error {
   override readonly name = 'ConnectionError';
-  readonly reason: 'lost' | 'timeout' | 'unreachable' | 'closed';
+  declare readonly reason: 'lost' | 'timeout' | 'unreachable' | 'closed';
 
   constructor(reason: ConnectionError['reason'], options?: ErrorOptions) {
     super(reason, options);
@@ -53,7 +61,7 @@ export class ConnectionError extends Error {
 export class ReplyReset extends Error {
   override readonly name = 'ReplyReset';
   /** What is left of the reply. */
-  readonly kept: string;
+  declare readonly kept: string;
 
   constructor(kept: string) {
     super('taken back');
@@ -62,5 +70,4 @@ export class ReplyReset extends Error {
 }
 
 /** What has the form of a code: a later version may have more of them. */
-export const isErrorCode = (code: unknown): code is ErrorCode =>
-  typeof code === 'string' && /^[A-Z_]+$/.test(code);
+export const isErrorCode = (code: unknown): code is ErrorCode => /^[A-Z_]+$/.test(String(code));

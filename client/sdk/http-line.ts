@@ -1,16 +1,14 @@
 // Without a socket: requests by POST, frames by server-sent events, or by long polls where a proxy holds those back.
 import type { RequestOptions } from './api.ts';
-import { ChatError, ConnectionError } from './errors.ts';
+import { ChatError, ConnectionError, isOut } from './errors.ts';
 import { headersFor, lineOf, refusalOf, requestOverHttp } from './http-request.ts';
 import type { Server } from './http-request.ts';
-import { arrivalOf, isAnnouncement } from './line.ts';
+import { arrivalOf, isAnnouncement, SILENCE_MS } from './line.ts';
 import type { Announcement, Following, Line, LineEvents, OperationName, Reader } from './line.ts';
 import type { Operations, Snapshot } from './wire.ts';
 
 /** The server's first comment comes at once; what takes longer is held back by somebody. */
 const FIRST_BYTE_MS = 3_000;
-/** The server writes something every 15 s. */
-const SILENCE_MS = 45_000;
 const POLL_SECONDS = 25;
 const POLL_MS = 40_000;
 const AGAIN_MS = 500;
@@ -36,7 +34,7 @@ export class HttpLine implements Line {
     try {
       return await requestOverHttp(this.#server, name, input, options);
     } catch (error) {
-      if (error instanceof ConnectionError) this.#lose(error);
+      if (isOut(error) || error instanceof ConnectionError) this.#lose(error);
       throw error;
     }
   }
@@ -49,7 +47,7 @@ export class HttpLine implements Line {
       sessionId,
       reader,
       announced: (announcement: Announcement) => this.#events.announced(this, announcement),
-      lost: (error: ConnectionError) => this.#lose(error),
+      lost: (why: unknown) => this.#lose(why),
       buffered,
     };
     const loop = new Loop(parts, via === 'stream' ? readStream : readPoll);
@@ -67,9 +65,9 @@ export class HttpLine implements Line {
     };
   }
 
-  #lose(error: ConnectionError): void {
+  #lose(why: unknown): void {
     this.close();
-    this.#events.lost(this, error);
+    this.#events.lost(this, why);
   }
 
   close(): void {
@@ -83,7 +81,7 @@ interface LoopParts {
   sessionId: string;
   reader: Reader;
   announced: (announcement: Announcement) => void;
-  lost: (error: ConnectionError) => void;
+  lost: (why: unknown) => void;
   buffered: () => void;
 }
 
@@ -119,11 +117,8 @@ class Loop {
     if (error instanceof ChatError && error.retryable)
       return await rest(error.retryAfterMs ?? AGAIN_MS, signal);
     this.stop();
-    if (error instanceof ChatError) this.#parts.reader.refused(error);
-    else
-      this.#parts.lost(
-        error instanceof ConnectionError ? error : new ConnectionError('lost', { cause: error }),
-      );
+    if (error instanceof ChatError && !isOut(error)) this.#parts.reader.refused(error);
+    else this.#parts.lost(error);
   }
 
   again(): void {
@@ -197,9 +192,8 @@ function take({ reader, announced }: LoopParts, { event = '', data }: Partial<Re
 
 /** Resolves after the time, or when the signal aborts. */
 function rest(ms: number, signal: AbortSignal): Promise<void> {
-  if (ms === 0 || signal.aborted) return Promise.resolve();
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
+    const timer = setTimeout(resolve, signal.aborted ? 0 : ms);
     signal.addEventListener('abort', () => {
       clearTimeout(timer);
       resolve();

@@ -22,11 +22,7 @@ const known: Partial<Record<OperationName, Route>> = routes;
 function segment(value: unknown): string {
   const text = String(value);
   if (!text.isWellFormed() || text === '.' || text === '..')
-    throw new ChatError({
-      code: 'VALIDATION_FAILED',
-      status: 422,
-      message: '',
-    });
+    throw new ChatError({ code: 'VALIDATION_FAILED', status: 422 });
   return encodeURIComponent(text);
 }
 
@@ -41,8 +37,10 @@ export function lineOf(url: string, name: OperationName, input: Fields) {
     delete rest[field];
     return value;
   });
-  const given = query.filter((field) => (rest[field] ?? '') !== '');
-  const search = given.map((field) => `${field}=${segment(rest[field])}`);
+  const search = query.flatMap((field) => {
+    const value = rest[field] ?? '';
+    return value === '' ? [] : `${field}=${segment(value)}`;
+  });
   return {
     method,
     body: method === 'POST' ? JSON.stringify(rest) : null,
@@ -58,14 +56,7 @@ export async function refusalOf(response: Response): Promise<ChatError | Connect
   });
   const refusal: Partial<Refusal> = Object(body);
   if (!isErrorCode(refusal.code)) return new ConnectionError('unreachable', { cause: response.status });
-  const after = Number(response.headers.get('Retry-After'));
-  return new ChatError({
-    message: '',
-    ...refusal,
-    code: refusal.code,
-    status: response.status,
-    retry_after_ms: after > 0 ? after * 1000 : undefined,
-  });
+  return new ChatError({ ...refusal, code: refusal.code, status: response.status });
 }
 
 export async function headersFor(
@@ -90,7 +81,9 @@ export async function requestOverHttp<N extends OperationName>(
     const headers = await headersFor(server, { Prefer: 'respond-async' });
     const response = await fetch(address, { method, headers, body, signal: limit });
     if (!response.ok) throw refusedBy(response.status, await refusalOf(response));
-    return (await bodyOf(response)) as Operations[N]['output'];
+    const isNothingNew = response.status === 204;
+    const answer = isNothingNew ? nothingNew(response.headers) : await response.json();
+    return answer as Operations[N]['output'];
   } catch (error) {
     if (error instanceof ChatError || error instanceof ConnectionError || signal?.aborted) throw error;
     throw new ConnectionError(limit.aborted ? 'timeout' : 'lost', { cause: error });
@@ -101,13 +94,10 @@ export async function requestOverHttp<N extends OperationName>(
 const refusedBy = (status: number, error: Error): Error =>
   error instanceof ChatError || status >= 429 || status === 408
     ? error
-    : new ChatError({ code: 'FORBIDDEN', status, message: '' });
+    : new ChatError({ code: 'FORBIDDEN', status });
 
 /** A long poll that found nothing has no body: its cursor is in a header. */
-async function bodyOf(response: Response): Promise<unknown> {
-  if (response.status !== 204) return await response.json();
-  return { mode: 'tail', entries: [], cursor: response.headers.get('X-Cursor') };
-}
+const nothingNew = (headers: Headers) => ({ mode: 'tail', entries: [], cursor: headers.get('X-Cursor') });
 
 /** Aborts with the signal, or after the time. */
 export function limitOf(signal: AbortSignal | undefined, ms: number): AbortSignal {

@@ -1,6 +1,6 @@
 // One open way to the server. The connection chooses it; sessions read and ask through it and do not know which it is.
 import type { RequestOptions, Transport } from './api.ts';
-import type { ChatError, ConnectionError } from './errors.ts';
+import type { ChatError } from './errors.ts';
 import type { LoggedPush, Operations, Pushes, Snapshot } from './wire.ts';
 
 export type OperationName = keyof Operations;
@@ -50,8 +50,8 @@ export interface Line {
 
 /** What a line tells the connection. */
 export interface LineEvents {
-  /** It is of no use any more. */
-  lost: (line: Line, why: Lost) => void;
+  /** It is of no use any more. `buffered`: frames are held back on the way, and another transport is needed. */
+  lost: (line: Line, why: unknown) => void;
   announced: (line: Line, announcement: Announcement) => void;
 }
 
@@ -62,8 +62,8 @@ export type Announcement = Extract<
 >;
 export const isAnnouncement = (arrival: Arrival): arrival is Announcement => !('session_id' in arrival.data);
 
-/** `buffered`: frames are held back on the way, and another transport is needed. */
-export type Lost = ConnectionError | 'buffered';
+/** A stream says something every 15 s, a live turn every 10 s. */
+export const SILENCE_MS = 45_000;
 
 /** How long an answer is waited for. */
 export const REQUEST_MS = 10_000;

@@ -121,7 +121,7 @@ export class SessionReply implements Reply {
 
 function errorOf({ state, error }: TurnView): ChatError {
   if (state === 'cancelled') return cancelled();
-  return new ChatError(error ?? { code: 'INTERNAL', status: 500, message: '' });
+  return new ChatError(error ?? { code: 'INTERNAL', status: 500 });
 }
 
-export const cancelled = (): ChatError => new ChatError({ code: 'TURN_CANCELLED', status: 409, message: '' });
+export const cancelled = (): ChatError => new ChatError({ code: 'TURN_CANCELLED', status: 409 });

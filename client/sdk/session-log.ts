@@ -1,7 +1,7 @@
 // Follows the log of one session over whatever line is open, and keeps what it says as one value.
 import type { Help, SessionInfo, SessionState } from './api.ts';
 import type { ChatError } from './errors.ts';
-import { isEntry } from './line.ts';
+import { isEntry, SILENCE_MS } from './line.ts';
 import type { Arrival, Entry, Following, Line, Reader } from './line.ts';
 import * as transcripts from './transcript.ts';
 import type { Transcript } from './transcript.ts';
@@ -9,8 +9,6 @@ import type { Admission, SafetyNotice, Snapshot } from './wire.ts';
 
 /** A page that comes back waits so long for an answer before it connects anew (REALTIME.md 5.14). */
 const WAKE_MS = 3_000;
-/** While a turn is live the server says something every 10 s. */
-const SILENCE_MS = 45_000;
 /** After an input was stored its turn is in the log: the first frame of it is due. */
 const DUE_MS = 3_000;
 /** A refusal that may pass is asked again after this time. */
@@ -29,7 +27,7 @@ export interface LogParts {
   deleted(): void;
 }
 
-export class SessionLog {
+export class SessionLog implements Reader {
   phase: SessionState['phase'] = 'new';
   /** Why it cannot be followed. */
   error: SessionState['error'] = null;
@@ -99,9 +97,9 @@ export class SessionLog {
   }
 
   /** Help that came with a refusal. */
-  helped({ level, text, resources }: SafetyNotice): void {
-    this.#help = { level, text, resources };
-    if (this.transcript) this.transcript = { ...this.transcript, help: this.#help };
+  helped(help: SafetyNotice): void {
+    this.#help = help;
+    if (this.transcript) this.transcript = { ...this.transcript, help };
     this.#parts.changed();
   }
 
@@ -131,7 +129,7 @@ export class SessionLog {
   #follow(): void {
     if (!this.#line || this.#id === null || this.#following) return;
     this.#isMade = false;
-    this.#following = this.#line.follow(this.#id, this.#reader());
+    this.#following = this.#line.follow(this.#id, this);
     this.#heard();
   }
 
@@ -141,19 +139,11 @@ export class SessionLog {
     this.#following = null;
   }
 
-  #reader(): Reader {
-    const cursor = () => (this.transcript && !this.#isBroken ? transcripts.cursorOf(this.transcript) : null);
-    return {
-      get cursor() {
-        return cursor();
-      },
-      joined: (snapshot) => this.#joined(snapshot),
-      arrived: (arrival) => this.#arrived(arrival),
-      refused: (error) => this.#refused(error),
-    };
+  get cursor(): string | null {
+    return this.transcript && !this.#isBroken ? transcripts.cursorOf(this.transcript) : null;
   }
 
-  #joined(snapshot: Snapshot | null): void {
+  joined(snapshot: Snapshot | null): void {
     this.#heard();
     this.error = null;
     if (snapshot) {
@@ -166,7 +156,7 @@ export class SessionLog {
     this.#parts.changed();
   }
 
-  #refused(error: ChatError): void {
+  refused(error: ChatError): void {
     this.#unfollow();
     if (error.code === 'SESSION_NOT_FOUND') return this.#isMade ? this.#follow() : this.gone();
     this.error = error;
@@ -179,7 +169,7 @@ export class SessionLog {
     if (this.transcript?.live) this.#silence = setTimeout(() => this.#following?.resync(WAKE_MS), SILENCE_MS);
   }
 
-  #arrived(arrival: Arrival): void {
+  arrived(arrival: Arrival): void {
     if (!this.transcript) return;
     if (arrival.event === 'session:deleted') {
       if (arrival.data.epoch === this.transcript.epoch) this.gone();
@@ -192,7 +182,7 @@ export class SessionLog {
   }
 
   #logged(entry: Entry, before: Transcript): void {
-    const after = transcripts.apply(before, entry, () => new Date().toISOString());
+    const after = transcripts.apply(before, entry, new Date().toISOString());
     if (after === before) return;
     if (after === 'gap') return this.#gap(entry, before);
     this.transcript = after;
@@ -216,9 +206,7 @@ export class SessionLog {
   #moment(arrival: Arrival, before: Transcript): void {
     const { event, data } = arrival;
     if (event === 'turn:queued' || event === 'turn:status') {
-      const turnId = data.turn_id;
-      const phase = 'phase' in data ? data.phase : 'queued';
-      const position = 'position' in data ? data.position : null;
+      const { turn_id: turnId, phase, position } = { phase: 'queued' as const, position: null, ...data };
       this.transcript = transcripts.busy(before, { turnId, phase, position });
       this.#parts.changed();
     }

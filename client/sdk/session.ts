@@ -11,7 +11,7 @@ import type {
   SessionState,
 } from './api.ts';
 import type { Connection } from './connection.ts';
-import { ChatError, ConnectionError } from './errors.ts';
+import { ChatError, ConnectionError, waitOf } from './errors.ts';
 import type { Arrival, Line, OperationName } from './line.ts';
 import { Outbox } from './outbox.ts';
 import { cancelled, SessionReply } from './reply.ts';
@@ -113,10 +113,7 @@ export class Session implements ChatSession {
 
   /** Follows from here on, over every line. */
   start(): void {
-    if (this.#unsubscribe) {
-      if (this.#line && this.#id === null) this.#make().catch(() => {});
-      return;
-    }
+    if (this.#unsubscribe) return this.#makeIfNone();
     const { connection } = this.#parts;
     this.#parts.named(this);
     this.#outbox.rename(this.#key('inputs'));
@@ -130,9 +127,17 @@ export class Session implements ChatSession {
   #attach(line: Line | null): void {
     if (line === this.#line) return;
     this.#line = line;
-    if (line && this.#id === null) this.#make().catch(() => {});
-    this.#outbox.ready(line !== null && this.#id !== null);
-    this.#log.attach(this.#id, line);
+    this.#makeIfNone();
+    this.#use();
+  }
+
+  #makeIfNone(): void {
+    if (this.#line && this.#id === null) this.#make().catch(() => {});
+  }
+
+  #use(): void {
+    this.#outbox.ready(this.#line !== null && this.#id !== null);
+    this.#log.attach(this.#id, this.#line);
   }
 
   /** The server makes the id; the same key until it is known. [S-5] */
@@ -142,8 +147,7 @@ export class Session implements ChatSession {
         // it was closed meanwhile
         if (!this.#unsubscribe) return info;
         this.adopt(info);
-        this.#outbox.ready(this.#line !== null);
-        this.#log.attach(this.#id, this.#line);
+        this.#use();
         return info;
       },
       (error: ChatError | ConnectionError) => {
@@ -179,7 +183,7 @@ export class Session implements ChatSession {
       } catch (error) {
         const mayPass = error instanceof ChatError ? error.retryable : isLost(error);
         if (!mayPass) throw error;
-        await new Promise((resolve) => setTimeout(resolve, AGAIN_MS));
+        await new Promise((resolve) => setTimeout(resolve, waitOf(error) ?? AGAIN_MS));
       }
     }
   }
@@ -205,7 +209,7 @@ export class Session implements ChatSession {
     });
     const abort = () => void reply.cancel().catch(() => {});
     if (signal?.aborted) abort();
-    else signal?.addEventListener('abort', abort, { once: true });
+    else signal?.addEventListener('abort', abort);
     void reply.response.catch(() => {}).then(() => signal?.removeEventListener('abort', abort));
     this.start();
     return reply;
@@ -386,4 +390,4 @@ export class Session implements ChatSession {
 
 const isLost = (error: unknown) => error instanceof ConnectionError && error.reason !== 'closed';
 
-const notFound = (): ChatError => new ChatError({ code: 'SESSION_NOT_FOUND', status: 404, message: '' });
+const notFound = (): ChatError => new ChatError({ code: 'SESSION_NOT_FOUND', status: 404 });

@@ -2,7 +2,7 @@
 import { io } from 'socket.io-client';
 import type { Socket } from 'socket.io-client';
 import type { RequestOptions } from './api.ts';
-import { ChatError, ConnectionError, isErrorCode } from './errors.ts';
+import { ChatError, ConnectionError, isErrorCode, isOut } from './errors.ts';
 import type { Refusal } from './errors.ts';
 import { requestOverHttp } from './http-request.ts';
 import type { Server } from './http-request.ts';
@@ -14,14 +14,8 @@ import type { Operations, Snapshot } from './wire.ts';
 const LONG_CHARS = 200_000;
 /** How often a session says what it has applied (flow control for slow links), at most. */
 const RECEIVED_MS = 100;
-const withoutEvent: ReadonlySet<OperationName> = new Set([
-  'session:log',
-  'session:events',
-  'session:export',
-  'session:list',
-  'turn:get',
-  'server:health',
-]);
+/** Operations that are no events. */
+export const withoutEvent = /:(log|events|export|list|get|health|grants?|revoke|ticket)$/;
 
 type Ack = { ok: true } | { ok: false; error: Refusal };
 
@@ -44,13 +38,10 @@ export async function openSocketLine(server: Server, events: LineEvents, timeout
       reject(error);
     };
     const timer = setTimeout(() => fail(new ConnectionError('timeout')), timeoutMs);
-    socket.once('connect_error', (error: Error & { data?: Partial<Refusal> }) => {
-      const code = error.data?.code;
-      fail(
-        isErrorCode(code)
-          ? new ChatError({ status: 401, ...error.data, code, message: error.message })
-          : new ConnectionError('unreachable', { cause: error }),
-      );
+    socket.once('connect_error', (error: Error & { data?: Refusal }) => {
+      const { data } = error;
+      const isRefused = data && isErrorCode(data.code);
+      fail(isRefused ? new ChatError(data) : new ConnectionError('unreachable', { cause: error }));
     });
     socket.once('connect', () => {
       clearTimeout(timer);
@@ -73,7 +64,7 @@ class SocketLine implements Line {
     this.#socket = socket;
     this.#server = server;
     this.#events = events;
-    socket.on('disconnect', () => this.#lose('lost'));
+    socket.on('disconnect', () => this.#lose());
     socket.onAny((event: string, data: unknown) => this.#arrived(arrivalOf(event, data)));
   }
 
@@ -85,13 +76,12 @@ class SocketLine implements Line {
 
   /** Says what was applied, for all sessions that got something, soon. */
   #tellReceived({ session_id, seq }: { session_id: string; seq: number }): void {
-    if (this.#due.size === 0) setTimeout(() => this.#tellAll(), RECEIVED_MS);
+    if (this.#due.size === 0)
+      setTimeout(() => {
+        for (const [session_id, seq] of this.#due) this.#socket.emit('received', { session_id, seq });
+        this.#due.clear();
+      }, RECEIVED_MS);
     this.#due.set(session_id, seq);
-  }
-
-  #tellAll(): void {
-    for (const [session_id, seq] of this.#due) this.#socket.emit('received', { session_id, seq });
-    this.#due.clear();
   }
 
   async request<N extends OperationName>(
@@ -99,7 +89,7 @@ class SocketLine implements Line {
     input: Operations[N]['input'],
     options: RequestOptions = {},
   ): Promise<Operations[N]['output']> {
-    if (withoutEvent.has(name) || (JSON.stringify(input) ?? '').length > LONG_CHARS)
+    if (withoutEvent.test(name) || (JSON.stringify(input) ?? '').length > LONG_CHARS)
       return await requestOverHttp(this.#server, name, input, options);
     const { signal, timeoutMs = REQUEST_MS } = options;
     return await new Promise((resolve, reject) => {
@@ -126,11 +116,15 @@ class SocketLine implements Line {
       if (error) {
         answer(null, new ConnectionError(this.#isOpen ? 'timeout' : 'lost'));
         // who does not answer is gone, whatever the socket believes (REALTIME.md 5.14)
-        this.#lose('timeout');
+        this.#lose();
       } else if (ack.ok) {
         const { ok: _ok, ...value } = ack;
         answer(value, null);
-      } else answer(null, new ChatError(ack.error));
+      } else {
+        const refusal = new ChatError(ack.error);
+        if (isOut(refusal)) this.#lose();
+        answer(null, refusal);
+      }
     });
   }
 
@@ -157,10 +151,10 @@ class SocketLine implements Line {
     if (this.#isOpen) this.#socket.emit('session:leave', { session_id: sessionId });
   }
 
-  #lose(reason: 'lost' | 'timeout'): void {
+  #lose(): void {
     if (!this.#isOpen) return;
     this.close();
-    this.#events.lost(this, new ConnectionError(reason));
+    this.#events.lost(this, null);
   }
 
   /** Requests that wait are told that it is lost. */

@@ -2,8 +2,11 @@
 import type { KeyValueStorage } from './api.ts';
 
 interface Emitter {
-  addEventListener(type: string, listener: (event: { type: string }) => void): void;
-  removeEventListener(type: string, listener: (event: { type: string }) => void): void;
+  addEventListener(
+    type: string,
+    listener: (event: { type: string }) => void,
+    options: { signal: AbortSignal },
+  ): void;
 }
 interface Surroundings {
   document?: Emitter & { visibilityState: string };
@@ -43,15 +46,13 @@ export function watchSurroundings(listener: (isOffline: boolean) => void): () =>
     [window, 'focus'],
     [window, 'offline'],
   ] as const;
-  for (const [target, type] of signs) target?.addEventListener(type, act);
-  return () => {
-    for (const [target, type] of signs) target?.removeEventListener(type, act);
-  };
+  const stop = new AbortController();
+  for (const [target, type] of signs) target?.addEventListener(type, act, stop);
+  return () => stop.abort();
 }
 
 /** Random enough for a key; `crypto.randomUUID` is not there in pages that came over plain http. */
-export const newKey = (): string =>
-  Array.from(crypto.getRandomValues(new Uint32Array(4)), (part) => part.toString(36)).join('-');
+export const newKey = (): string => crypto.getRandomValues(new Uint32Array(4)).join('-');
 
 /** A full storage, or none, loses the reload, not the words. A null key keeps nothing. */
 export function keep(storage: KeyValueStorage | undefined, key: string | null, text: string | null): void {

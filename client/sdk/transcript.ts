@@ -99,7 +99,7 @@ const helpOf = ({ level, resources }: Pushes['safety:resources']): Help => ({ le
  * What an entry makes of it: `gap` when something before it is missing, or its text does not fit; the same object when it
  * was applied before. [P-2] [P-4]
  */
-export function apply(to: Transcript, entry: Entry, now: () => string): Transcript | 'gap' {
+export function apply(to: Transcript, entry: Entry, now: string): Transcript | 'gap' {
   const { seq, from = seq } = entry.data;
   if (seq <= to.seq) return to;
   if (from > to.seq + 1) return 'gap';
@@ -107,10 +107,10 @@ export function apply(to: Transcript, entry: Entry, now: () => string): Transcri
   return changed === 'gap' ? 'gap' : { ...changed, seq };
 }
 
-function change(to: Transcript, { event, data }: Entry, now: () => string): Transcript | 'gap' {
+function change(to: Transcript, { event, data }: Entry, now: string): Transcript | 'gap' {
   switch (event) {
     case 'turn:started':
-      return { ...to, live: startedTurn(data, now()), activity: null };
+      return { ...to, live: startedTurn(data, now), activity: null };
     case 'therapist:token':
       return grown(to, data);
     case 'therapist:reset':
@@ -167,7 +167,7 @@ function taken(to: Transcript, { turn_id, text, seq }: Pushes['therapist:reset']
   return { ...to, live: { ...live, text, seq }, takenBack: to.takenBack + 1 };
 }
 
-function done(to: Transcript, response: Pushes['therapist:done'], now: () => string): Transcript {
+function done(to: Transcript, response: Pushes['therapist:done'], now: string): Transcript {
   const { turn_id, therapist_response: text, seq, session_progress, safety } = response;
   const after = ended(to, turn_id, { state: 'done', text, response, seq }, now);
   const { info } = after;
@@ -182,10 +182,10 @@ function done(to: Transcript, response: Pushes['therapist:done'], now: () => str
 type End = Pick<TurnView, 'state' | 'text' | 'seq'> & Partial<Pick<TurnView, 'response' | 'error'>>;
 
 /** The whole text of an end entry replaces what was gathered: it is equal. */
-function ended(to: Transcript, turnId: string, end: End, now: () => string): Transcript {
+function ended(to: Transcript, turnId: string, end: End, now: string): Transcript {
   const { live } = to;
   if (live?.turn_id !== turnId) return to;
-  const turn: TurnView = { ...live, ...end, ended_at: end.response?.timestamp ?? now() };
+  const turn: TurnView = { ...live, ...end, ended_at: end.response?.timestamp ?? now };
   const takenBack = to.takenBack + Number(live.text !== end.text);
   return { ...to, turns: [...to.turns, turn], live: null, activity: null, takenBack };
 }

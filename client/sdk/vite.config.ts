@@ -4,7 +4,7 @@ import { defineConfig } from 'vite';
 /** What parts of the SDK call each other, and nobody outside: short names in the package. */
 const inner = [
   'abandon|address|admitted|adopt|again|announced|applied|arrived|attach|buffered|changed|closed|deleted|fail|follow',
-  'gate|gone|heldMs|helped|isLive|isOver|joined|knownTurnId|lost|mayBeStored|named|overdue|prefix|reader|ready',
+  'gate|gone|heldMs|helped|isLive|isOver|joined|knownTurnId|leastMs|lost|mayBeStored|named|overdue|prefix|reader|ready',
   'reconnectAfterMs|refused|rename|restored|resync|screen|server|sessionId|settle|show|start|stored|takenBack|tell',
   'transcript|tries|turnEnded|until|whyNot|line|send',
 ].join('|');

@@ -18,8 +18,9 @@ export const usage = `npm run chat -- [id] [options]
 
   id            of a conversation; without one the server makes one
   --url URL     of the server, default ${DEFAULT_URL} (or STILLPOINT_URL)
-  --token T     for a server that asks for one (or STILLPOINT_TOKEN)
   --locale L    such as de-AT: for the language and the region of help (or LANG)
+
+For a server that asks for a token it is in STILLPOINT_TOKEN: others can read what is on a command line.
 
 Ctrl-C stops a reply, again it leaves. /help lists the commands.
 Without a terminal each line of the input is said once the reply before it is whole; only replies go to the output.`;
@@ -44,7 +45,6 @@ function readOptions(args: readonly string[]) {
     args: [...args],
     options: {
       url: { type: 'string' },
-      token: { type: 'string' },
       locale: { type: 'string' },
       help: { type: 'boolean', short: 'h' },
     },
@@ -66,7 +66,7 @@ export function readArguments(args: readonly string[], env: NodeJS.ProcessEnv): 
     const settings = {
       id: id || null,
       url: readUrl(url),
-      token: values.token || env['STILLPOINT_TOKEN'] || null,
+      token: env['STILLPOINT_TOKEN']?.trim() || null,
       locale: values.locale || localeOf(env),
     };
     return { kind: 'chat', settings };

@@ -294,7 +294,7 @@ export class Chat {
     // why the connection is closed tells more than that it is
     const reason = connection.phase === 'closed' && connection.error ? connection.error : error;
     this.#screen.endWords();
-    this.#screen.lines([fatalText(reason)]);
+    this.#screen.lines([fatalText(reason, this.#options.settings.token !== null)]);
     this.#end.resolve(1);
   }
 
@@ -327,8 +327,12 @@ async function settled(session: ChatSession): Promise<void> {
   stop();
 }
 
-function fatalText(error: unknown): string {
+function fatalText(error: unknown, hasToken: boolean): string {
   if (error instanceof ChatError && error.code === 'UNAUTHENTICATED')
-    return 'The server lets in only who has a token: give it by --token or STILLPOINT_TOKEN.';
+    return hasToken
+      ? 'The token in STILLPOINT_TOKEN does not count here, or not any more.'
+      : 'The server lets in only who has a token. Put it into the environment, as STILLPOINT_TOKEN.';
+  if (error instanceof ChatError && error.code === 'FORBIDDEN')
+    return `That is not allowed with this token: ${error.message}`;
   return error instanceof Error ? `It cannot go on: ${error.message}` : String(error);
 }

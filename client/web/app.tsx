@@ -1,19 +1,21 @@
 import type { ReactNode } from 'react';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useState } from 'react';
 import { flushSync } from 'react-dom';
-import type { ChatClient } from '../sdk/api.ts';
 import { addressOf, idInAddress } from './address.ts';
 import { Chat } from './chat.tsx';
+import { useDoor } from './door.ts';
 import { leavePage, tellOtherTabs, watchLeaving } from './leave.ts';
 import { keepPreference, readPreference } from './preferences.ts';
 import { useNotice } from './notice.tsx';
 import { Start } from './start.tsx';
 import type { StartNotice } from './start.tsx';
+import { TokenScreen } from './token-form.tsx';
 import { chooseLanguage, createWords, WordsProvider } from './words.ts';
 import type { Language, Words } from './words.ts';
 
 type Screen =
-  | { kind: 'start'; id: string; notice: StartNotice | null }
+  /** `isBegun`: to be begun as soon as it can be. */
+  | { kind: 'start'; id: string; notice: StartNotice | null; isBegun?: boolean }
   | { kind: 'chat'; id: string }
   /** Nothing is shown any more: somebody has to be gone at once. */
   | { kind: 'left' };
@@ -23,7 +25,8 @@ function screenInAddress(): Screen {
   return id === null ? { kind: 'start', id: '', notice: null } : { kind: 'chat', id };
 }
 
-export function App({ client }: { client: ChatClient }): ReactNode {
+export function App(): ReactNode {
+  const { client, door } = useDoor();
   const [words, setLanguage] = useLanguage();
   const [screen, show] = useScreen();
   const begin = useCallback((id: string) => show({ kind: 'chat', id }), [show]);
@@ -31,6 +34,7 @@ export function App({ client }: { client: ChatClient }): ReactNode {
     (id: string, notice: StartNotice | null) => show({ kind: 'start', id, notice }),
     [show],
   );
+  const wait = useCallback((id: string) => show({ kind: 'start', id, notice: null, isBegun: true }), [show]);
   const depart = useCallback(() => {
     flushSync(() => show({ kind: 'left' }));
     try {
@@ -48,10 +52,13 @@ export function App({ client }: { client: ChatClient }): ReactNode {
   const frame = { client, said, onLeave: leave, onLanguage: setLanguage };
   return (
     <WordsProvider value={words}>
-      {screen.kind === 'start' && (
-        <Start key={`${screen.notice} ${screen.id}`} {...frame} {...screen} onBegin={begin} />
-      )}
-      {screen.kind === 'chat' && <Chat key={screen.id} {...frame} id={screen.id} onEnd={end} />}
+      {screen.kind === 'start' &&
+        (door.isShut ? (
+          <TokenScreen {...frame} door={door} id="" />
+        ) : (
+          <Start key={`${screen.notice} ${screen.id}`} {...frame} {...screen} onBegin={begin} onShut={wait} />
+        ))}
+      {screen.kind === 'chat' && <Chat key={screen.id} {...frame} door={door} id={screen.id} onEnd={end} />}
     </WordsProvider>
   );
 }

@@ -1,10 +1,13 @@
 import type { ReactNode } from 'react';
 import { useCallback, useEffect, useState } from 'react';
-import type { ChatSession } from '../sdk/api.ts';
+import type { ChatSession, Help, SessionState } from '../sdk/api.ts';
 import { ChatError } from '../sdk/errors.ts';
 import { useSession } from '../sdk/react.ts';
+import type { UsedSession } from '../sdk/react.ts';
 import { Announcer } from './announcer.tsx';
 import { Composer } from './composer.tsx';
+import { helpFor } from './door.ts';
+import type { Door } from './door.ts';
 import { failureKey } from './failures.ts';
 import { Frame } from './frame.tsx';
 import type { FrameProps } from './frame.tsx';
@@ -12,19 +15,41 @@ import { HelpCard } from './help-card.tsx';
 import { Journey } from './journey.tsx';
 import { Log } from './log.tsx';
 import type { StartNotice } from './start.tsx';
+import { TokenBar, TokenScreen } from './token-form.tsx';
 import type { WordKey } from './words.ts';
 import { useWords } from './words.ts';
 
 interface Props extends FrameProps {
   id: string;
+  door: Door;
   onEnd: (id: string, notice: StartNotice | null) => void;
 }
 
-export function Chat({ id, onEnd, ...frame }: Props): ReactNode {
-  const { session, state } = useSession(frame.client, id);
+export function Chat({ id, door, onEnd, ...frame }: Props): ReactNode {
+  const used = useSession(frame.client, id);
+  const { session, state } = used;
+  const { phase, pending } = state;
+  // words on their way make the conversation that is not there
+  const isAbsent = phase === 'absent' && pending.length === 0;
+  useEffect(() => {
+    if (isAbsent) onEnd(id, 'unknown');
+    if (phase === 'deleted') onEnd('', 'deleted');
+  }, [isAbsent, phase, id, onEnd]);
+  if (door.isShut && isEmpty(state, session.draft)) return <TokenScreen {...frame} door={door} id={id} />;
+  return <Talk {...frame} {...used} door={door} id={id} onNew={() => onEnd('', null)} />;
+}
+
+interface TalkProps extends Omit<Props, 'onEnd'>, UsedSession {
+  onNew: () => void;
+}
+
+function Talk({ id, door, session, state, onNew, ...frame }: TalkProps): ReactNode {
   const { t } = useWords();
-  const { phase, live, info, pending, help } = state;
+  const { live, info } = state;
+  const { isShut } = door;
   const stop = useStop(session, live?.turn_id ?? null);
+  const held = useHeld(id, isShut);
+  const help = isShut ? (held.help ?? state.help) : (state.help ?? held.help);
   const [said, setSaid] = useState(0);
   const [returned, setReturned] = useState<{ text: string } | null>(null);
   const edit = useCallback(
@@ -34,38 +59,57 @@ export function Chat({ id, onEnd, ...frame }: Props): ReactNode {
     },
     [session],
   );
-  // words on their way make the conversation that is not there
-  const isAbsent = phase === 'absent' && pending.length === 0;
-  useEffect(() => {
-    if (isAbsent) onEnd(id, 'unknown');
-    if (phase === 'deleted') onEnd('', 'deleted');
-  }, [isAbsent, phase, id, onEnd]);
+  const say = (text: string): void => {
+    session.say(text, { interrupt: live !== null });
+    setSaid(said + 1);
+  };
   return (
     <Frame
       {...frame}
       session={session}
       info={info}
       error={state.error}
-      onNew={() => onEnd('', null)}
+      onNew={onNew}
       aside={help && <HelpCard help={help} />}
     >
       <main className="chat">
         <h1 className="unseen">{t('chat.conversation')}</h1>
+        {isShut && <TokenBar door={door} id={id} isHeld={held.isHeld} />}
         {info && <Journey info={info} />}
         <Log client={frame.client} session={session} state={state} stop={stop} said={said} onEdit={edit} />
         <Composer
           session={session}
           isLive={live !== null}
           returned={returned}
-          onSay={(text) => {
-            session.say(text, { interrupt: live !== null });
-            setSaid(said + 1);
-          }}
+          onHold={isShut ? held.hold : null}
+          onSay={say}
         />
       </main>
       <Announcer state={state} stop={stop} />
     </Frame>
   );
+}
+
+/** Nothing is here that somebody could read, or wrote. */
+const isEmpty = ({ turns, live, pending }: SessionState, draft: string): boolean =>
+  turns.length + pending.length === 0 && live === null && draft === '';
+
+interface Held {
+  /** Words were to be said while nobody was let in. */
+  readonly isHeld: boolean;
+  /** For those words. */
+  readonly help: Help | null;
+  readonly hold: (text: string) => void;
+}
+
+function useHeld(id: string, isShut: boolean): Held {
+  const [isHeld, setHeld] = useState(false);
+  const [help, setHelp] = useState<Help | null>(null);
+  const hold = (text: string): void => {
+    setHeld(true);
+    void helpFor(id, text).then((found) => found && setHelp(found));
+  };
+  return { isHeld: isHeld && isShut, help, hold };
 }
 
 /** The wish that a turn ends; it holds until the turn has ended. */

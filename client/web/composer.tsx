@@ -9,9 +9,11 @@ interface Props {
   /** Words that were taken back to be changed. */
   returned: { readonly text: string } | null;
   onSay: (text: string) => void;
+  /** Takes words that cannot be said now, and stay; null: they can. */
+  onHold: ((text: string) => void) | null;
 }
 
-export function Composer({ session, isLive, returned, onSay }: Props): ReactNode {
+export function Composer({ session, isLive, returned, onSay, onHold }: Props): ReactNode {
   const { t } = useWords();
   const field = useRef<HTMLTextAreaElement>(null);
   const { text, setText } = useDraft(session, returned, field);
@@ -19,6 +21,7 @@ export function Composer({ session, isLive, returned, onSay }: Props): ReactNode
     event?.preventDefault();
     field.current?.focus();
     if (text.trim() === '') return;
+    if (onHold) return onHold(text);
     onSay(text);
     setText('');
   };

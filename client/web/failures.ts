@@ -9,7 +9,7 @@ const keys: Partial<Record<Code, WordKey>> = {
   SESSION_NOT_FOUND: 'chat.failedUnknown',
   VALIDATION_FAILED: 'chat.failedInvalid',
   PAYLOAD_TOO_LARGE: 'chat.failedTooLong',
-  UNAUTHENTICATED: 'chat.failedForbidden',
+  UNAUTHENTICATED: 'chat.failedToken',
   FORBIDDEN: 'chat.failedForbidden',
   RATE_LIMITED: 'chat.failedTooMany',
   MODEL_BUSY: 'chat.failedBusy',

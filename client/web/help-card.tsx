@@ -113,7 +113,7 @@ interface WayProps {
   values: Readonly<Record<string, string>>;
 }
 
-function Way({ href, text, values }: WayProps): ReactNode {
+export function Way({ href, text, values }: WayProps): ReactNode {
   const shown = <Filled text={text} values={values} dir="ltr" />;
   return href === null ? (
     <span className="help-way">{shown}</span>
@@ -125,7 +125,7 @@ function Way({ href, text, values }: WayProps): ReactNode {
   );
 }
 
-function Site({ url }: { url: string }): ReactNode {
+export function Site({ url }: { url: string }): ReactNode {
   const { t } = useWords();
   const link = siteLink(url);
   if (!link) return <bdi className="help-plain">{url}</bdi>;

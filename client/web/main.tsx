@@ -4,7 +4,6 @@ import './style/frame.css';
 import './style/talk.css';
 import './style/parts.css';
 import { createRoot } from 'react-dom/client';
-import { createClient } from '../sdk/client.ts';
 import { App } from './app.tsx';
 import { FaultScreen } from './fault-screen.tsx';
 import { applyTheme, chosenTheme } from './theme.ts';
@@ -17,6 +16,6 @@ const place = document.getElementById('app');
 if (!place) throw new Error('index.html has no #app');
 createRoot(place).render(
   <FaultScreen>
-    <App client={createClient()} />
+    <App />
   </FaultScreen>,
 );

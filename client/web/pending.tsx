@@ -14,14 +14,15 @@ interface Props {
 
 /** Words on their way, in the order they go out. */
 export function Pending({ client, session, pending, onEdit }: Props): ReactNode {
-  const isOnline = useReadable(client.connection).phase === 'online';
+  const { phase } = useReadable(client.connection);
   return (
     <div className="pendings">
       {pending.map((input) => (
         <PendingItem
           key={input.inputId}
           input={input}
-          isOnline={isOnline}
+          isOnline={phase === 'online'}
+          isClosed={phase === 'closed'}
           onResend={() => session.resend(input.inputId)}
           onEdit={() => onEdit(input.inputId)}
         />
@@ -33,11 +34,13 @@ export function Pending({ client, session, pending, onEdit }: Props): ReactNode 
 interface ItemProps {
   input: PendingInput;
   isOnline: boolean;
+  /** Nothing can be done with them now; they are kept. */
+  isClosed: boolean;
   onResend: () => void;
   onEdit: () => void;
 }
 
-function PendingItem({ input, isOnline, onResend, onEdit }: ItemProps): ReactNode {
+function PendingItem({ input, isOnline, isClosed, onResend, onEdit }: ItemProps): ReactNode {
   const words = useWords();
   const { t } = words;
   return (
@@ -50,7 +53,7 @@ function PendingItem({ input, isOnline, onResend, onEdit }: ItemProps): ReactNod
       <p key={input.state} className="note" role={input.state === 'refused' ? 'alert' : undefined}>
         {pendingNote(input, isOnline, words)}
       </p>
-      {input.state !== 'sending' && (
+      {input.state !== 'sending' && !isClosed && (
         <p className="row">
           {input.state === 'refused' && (
             <VanishingButton className="quiet-button" onClick={onResend}>

@@ -4,4 +4,6 @@ export const settings = {
   exitUrl: 'https://www.wikipedia.org/',
   /** The title of the page in the moment of leaving. */
   exitTitle: 'Wikipedia',
+  /** Where somebody finds help who is not let in, and whose country nobody knows. */
+  help: { phone: '112', url: 'https://findahelpline.com' },
 } as const;

@@ -1,5 +1,5 @@
 import type { FormEvent, ReactNode } from 'react';
-import { useEffect, useId, useRef, useState } from 'react';
+import { useEffect, useEffectEvent, useId, useRef, useState } from 'react';
 import type { ChatClient } from '../sdk/api.ts';
 import { ChatError } from '../sdk/errors.ts';
 import sign from './favicon.svg';
@@ -15,15 +15,23 @@ export type StartNotice = 'unknown' | 'deleted';
 interface Props extends FrameProps {
   id: string;
   notice: StartNotice | null;
+  /** Begins at once: it was asked for before somebody was let in. */
+  isBegun?: boolean;
   onBegin: (id: string) => void;
+  /** The server lets nobody in without a token. */
+  onShut: (id: string) => void;
 }
 
 const notices = { unknown: 'chat.unknown', deleted: 'chat.deleted' } as const;
 
-export function Start({ id: givenId, notice, onBegin, ...frame }: Props): ReactNode {
+export function Start({ id: givenId, notice, isBegun = false, onBegin, onShut, ...frame }: Props): ReactNode {
   const { t } = useWords();
   const [id, setId] = useState(givenId);
-  const { fault, isBusy, begin } = useBegin(frame.client, onBegin);
+  const { fault, isBusy, begin } = useBegin(frame.client, onBegin, onShut);
+  const beginAtOnce = useEffectEvent(() => begin(givenId));
+  useEffect(() => {
+    if (isBegun) beginAtOnce();
+  }, [isBegun]);
   const shown = fault ?? (notice && notices[notice]);
   const submit = (event: FormEvent): void => {
     event.preventDefault();
@@ -98,7 +106,11 @@ interface Beginning {
   begin: (id: string) => void;
 }
 
-function useBegin(client: ChatClient, onBegin: (id: string) => void): Beginning {
+function useBegin(
+  client: ChatClient,
+  onBegin: (id: string) => void,
+  onShut: (id: string) => void,
+): Beginning {
   const { language } = useWords();
   const [fault, setFault] = useState<WordKey | null>(null);
   const [isBusy, setBusy] = useState(false);
@@ -111,8 +123,9 @@ function useBegin(client: ChatClient, onBegin: (id: string) => void): Beginning 
     setBusy(true);
     create(id)
       .catch((error: unknown) => {
-        const isTaken = error instanceof ChatError && error.code === 'SESSION_CONFLICT';
-        setFault(isTaken ? 'chat.taken' : failureKey(error));
+        const code = error instanceof ChatError ? error.code : null;
+        if (code === 'UNAUTHENTICATED') onShut(id);
+        else setFault(code === 'SESSION_CONFLICT' ? 'chat.taken' : failureKey(error));
       })
       .finally(() => setBusy(false));
   };
