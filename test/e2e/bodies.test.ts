@@ -41,14 +41,14 @@ describe('[R-1] a JSON body is read', () => {
   });
 
   test('without any Content-Type', async () => {
-    const head = `POST /api/v1/session/create HTTP/1.1\r\nHost: a\r\nConnection: close\r\n`;
+    const head = `POST /api/v1/session/create HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n`;
 
     expect(await exchange(server.port, `${head}Content-Length: 2\r\n\r\n{}`)).toMatch(/^HTTP\/1\.1 200 /);
   });
 
   test('in chunks', async () => {
     const head =
-      'POST /api/v1/session/create HTTP/1.1\r\nHost: a\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
+      'POST /api/v1/session/create HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n';
     const chunks = '{"client_id":"in chunks"}'.split('').map((byte) => `1\r\n${byte}\r\n`);
 
     expect(await exchange(server.port, `${head}${chunks.join('')}0\r\n\r\n`)).toMatch(
@@ -186,7 +186,7 @@ describe('the length of a body', () => {
   });
 
   test('a Content-Length of 2 GB is a 413 before any of it was sent', async () => {
-    const head = `POST /api/v1/input HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 2147483648\r\n\r\n`;
+    const head = `POST /api/v1/input HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 2147483648\r\n\r\n`;
 
     expect(await exchange(server.port, head)).toMatch(/^HTTP\/1\.1 413 /);
   });

@@ -9,7 +9,11 @@ import { connect } from '../support/socket-client.ts';
 
 let server: GuideServer;
 beforeAll(async () => {
-  server = await startGuide({ ALLOWED_ORIGINS: 'https://good.example, http://listed.example:8080' });
+  server = await startGuide({
+    ALLOWED_ORIGINS: 'https://good.example, http://listed.example:8080',
+    ALLOWED_HOSTS: 'chat.example',
+    I_UNDERSTAND_PUBLIC_WITHOUT_AUTH: '1',
+  });
   await rest(server.url, 'POST /api/v1/session/create', { body: { session_id: 'here' } });
 });
 afterAll(async () => await server[Symbol.asyncDispose]());

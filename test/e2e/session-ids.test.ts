@@ -67,6 +67,7 @@ describe.each(odd)('[S-1] an id with %s', (name, id) => {
     const client = new Client(id);
     using events = await openEvents(server.url, pathOf(id, '/events'), { client });
     await events.until(() => events.events.length > 0, 'the snapshot');
+    const read = client.text(turnId);
     const gone = await rest(server.url, `DELETE ${pathOf(id)}`);
 
     expect(created).toMatchObject({ status: 200, body: { session_id: id, created: true } });
@@ -75,7 +76,7 @@ describe.each(odd)('[S-1] an id with %s', (name, id) => {
     expect(history.body).toMatchObject({ turns: [{ turn_id: turnId, user_input: `over REST, ${name}` }] });
     expect(turn).toMatchObject({ status: 200, body: { turn_id: turnId, state: 'done' } });
     expect(log.body).toMatchObject({ mode: 'snapshot', session: { session_id: id } });
-    expect(client.text(turnId)).toBe(input.body['therapist_response']);
+    expect(read).toBe(input.body['therapist_response']);
     expect(gone.status).toBe(200);
   });
 

@@ -260,7 +260,7 @@ test('a server that lets nobody in without a token is told in one line, and exit
   await using terminal = new Terminal({ url: `http://127.0.0.1:${port}`, args: ['s'] });
 
   expect(await terminal.exited()).toBe(1);
-  expect(terminal.stderr).toMatch(/^[^\n]*--token[^\n]*\n$/);
+  expect(terminal.stderr).toMatch(/^[^\n]*STILLPOINT_TOKEN[^\n]*\n$/);
 });
 
 test('a fault in the arguments is one line, and exit 1', async () => {

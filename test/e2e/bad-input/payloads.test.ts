@@ -131,6 +131,16 @@ describe('a payload that is not valid is refused, the field is named, and nothin
   });
 });
 
+test.each([
+  ['16,001 letters', 'x'.repeat(16_001)],
+  ['16,001 letters of two units each', '😀'.repeat(16_001)],
+])('B121 %s are more than is taken, and nothing is cut off in silence', async (_, text) => {
+  const failure = await socket.refused('session:input', { session_id: 'there', user_input: text });
+
+  expect(failure).toMatchObject({ code: 'PAYLOAD_TOO_LARGE', status: 413 });
+  expect(failure.message).toMatch(/16.?000/);
+});
+
 describe('words are data:', () => {
   const words: [row: string, text: string][] = [
     ['B125 a right-to-left override', 'abc\u202Edef\u2066ghi\u2069'],
@@ -161,6 +171,32 @@ describe('words are data:', () => {
     expect(headers['content-type']).toBe('application/json; charset=utf-8');
     expect(headers['x-content-type-options']).toBe('nosniff');
     expect(await statusOf(id)).toMatchObject({ safety: { level: 'none', mode: 'normal' } });
+  });
+
+  test('B121 16,000 letters of two units each are taken whole', async () => {
+    const text = '😀'.repeat(16_000);
+
+    const { body } = await rest(server.url, 'POST /api/v1/session/other/input', {
+      body: { user_input: text },
+    });
+
+    expect(body).toMatchObject({ preprocessing: { original_input: text } });
+  });
+
+  test('B147 numbers as answers change no number of the session into none', async () => {
+    for (const text of ['-1', '11', '7.5', '7', 'seven', '７', 'Infinity', 'NaN', '1e400', '-0']) {
+      const { status, body } = await rest(server.url, 'POST /api/v1/session/other/input', {
+        body: { user_input: text },
+      });
+      expect(status).toBe(200);
+      expect(body).toMatchObject({ preprocessing: { original_input: text } });
+    }
+    const { text } = await rest(server.url, 'GET /api/v1/session/other/export');
+
+    const numbers = Object.values(await statusOf('other')).filter((value) => typeof value === 'number');
+    expect(numbers.length).toBeGreaterThan(0);
+    expect(numbers.every((value) => Number.isSafeInteger(value) && value >= 0)).toBe(true);
+    expect(text).not.toMatch(/:(NaN|Infinity)\b/);
   });
 
   test('B143 unknown fields are ignored, never merged', async () => {

@@ -82,7 +82,7 @@ test('B039 a poll that is held open while the server goes down is answered or cl
   await using other = await startGuide();
   const sid = await openPolling(other.url);
   using raw = await openRaw(other.port);
-  raw.write(`GET ${sid} HTTP/1.1\r\nHost: a\r\n\r\n`);
+  raw.write(`GET ${sid} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n`);
   await rest(other.url, 'GET /health');
 
   const exit = await other.process.stop();

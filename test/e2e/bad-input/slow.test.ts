@@ -6,7 +6,7 @@ import { startGuide } from '../../support/guide-server.ts';
 import type { GuideServer } from '../../support/guide-server.ts';
 import { openPolling } from '../../support/polling.ts';
 import { openRaw } from '../../support/raw-socket.ts';
-import { openSocketIo, openWebSocket } from '../../support/raw-websocket.ts';
+import { openSocketIo, openWebSocket, upgradeHead } from '../../support/raw-websocket.ts';
 
 /** Longer than the longest deadline of the server, which is that of a binary packet (30 s). */
 const patienceMs = 45_000;
@@ -37,7 +37,7 @@ describe.concurrent('a client that does not go on is let go:', () => {
   test('B031 a polling body of which two bytes come', async () => {
     const path = await openPolling(server.url);
     using raw = await openRaw(server.port);
-    raw.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 900000\r\n\r\n42`);
+    raw.write(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 900000\r\n\r\n42`);
 
     await raw.closed(patienceMs);
 
@@ -47,7 +47,7 @@ describe.concurrent('a client that does not go on is let go:', () => {
   test('B031 a polling body that announces more than is taken', async () => {
     const path = await openPolling(server.url);
     using raw = await openRaw(server.port);
-    raw.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: 2000000\r\n\r\n42`);
+    raw.write(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 2000000\r\n\r\n42`);
 
     await raw.closed(patienceMs);
 
@@ -57,7 +57,7 @@ describe.concurrent('a client that does not go on is let go:', () => {
   test('B037 a polling body in chunks of one byte', async () => {
     const path = await openPolling(server.url);
     using raw = await openRaw(server.port);
-    raw.write(`POST ${path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n`);
+    raw.write(`POST ${path} HTTP/1.1\r\nHost: 127.0.0.1\r\nTransfer-Encoding: chunked\r\n\r\n`);
 
     await drip(raw, '1\r\n2\r\n');
 
@@ -86,7 +86,7 @@ describe.concurrent('a client that does not go on is let go:', () => {
   test('B199 Expect: 100-continue, and then no body', async () => {
     using raw = await openRaw(server.port);
     raw.write(
-      'POST /api/v1/input HTTP/1.1\r\nHost: a\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n',
+      'POST /api/v1/input HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100\r\nExpect: 100-continue\r\n\r\n',
     );
 
     await raw.closed(patienceMs);
@@ -96,12 +96,30 @@ describe.concurrent('a client that does not go on is let go:', () => {
 
   test('B203 headers that come byte by byte, on 300 connections', async () => {
     const raws = await Promise.all(Array.from({ length: 300 }, async () => await openRaw(server.port)));
-    for (const raw of raws) raw.write('GET /health HTTP/1.1\r\nHost: a\r\nX-');
+    for (const raw of raws) raw.write('GET /health HTTP/1.1\r\nHost: 127.0.0.1\r\nX-');
 
     await Promise.all(raws.map(async (raw) => await drip(raw, 'a')));
 
     expect(new Set(raws.map((raw) => raw.text.slice(0, 12)))).toEqual(new Set(['HTTP/1.1 408']));
     for (const raw of raws) raw.close();
+  });
+
+  test('B203 headers of an upgrade that come byte by byte', async () => {
+    using raw = await openRaw(server.port);
+    raw.write(upgradeHead().trimEnd());
+
+    await drip(raw, 'a');
+
+    expect(raw.text).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  test('SEC-39 a connection that is kept and not used', async () => {
+    using raw = await openRaw(server.port);
+    raw.write('GET /livez HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n');
+
+    await raw.closed(patienceMs);
+
+    expect(raw.text.match(/HTTP\/1\.1 /g)).toHaveLength(1);
   });
 
   test('B203 nothing at all', async () => {
@@ -114,7 +132,7 @@ describe.concurrent('a client that does not go on is let go:', () => {
 
   test('B215 a body of one byte a second', async () => {
     using raw = await openRaw(server.port);
-    raw.write('POST /api/v1/input HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n');
+    raw.write('POST /api/v1/input HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 200000\r\n\r\n');
 
     await drip(raw, ' ');
 
