@@ -191,12 +191,13 @@ function take({ reader, announced }: LoopParts, { event = '', data }: Partial<Re
 }
 
 /** Resolves after the time, or when the signal aborts. */
-function rest(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, signal.aborted ? 0 : ms);
-    signal.addEventListener('abort', () => {
-      clearTimeout(timer);
-      resolve();
+async function rest(ms: number, signal: AbortSignal): Promise<void> {
+  if (ms > 0 && !signal.aborted)
+    await new Promise<unknown>((resolve) => {
+      const timer = setTimeout(resolve, ms);
+      signal.addEventListener('abort', () => {
+        clearTimeout(timer);
+        resolve(0);
+      });
     });
-  });
 }

@@ -129,6 +129,7 @@ describe.each(modes)('a capability, with AUTH_MODE=%s', (mode, files) => {
     expect(identity).toEqual({
       tenant: session.tenant,
       subject: 'user:ada',
+      person: capabilityId,
       rights: new Set(['read', 'write']),
       session,
       credential: capabilityId,
