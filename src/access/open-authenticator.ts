@@ -12,7 +12,7 @@ import type { Reason, RefusalLog } from './reason.ts';
 const TOKEN_CHARS = 4096;
 
 /** Somebody nobody asked for anything. */
-const anonymous: Identity = {
+export const anonymous: Identity = {
   tenant: 'default',
   subject: 'anonymous',
   person: null,

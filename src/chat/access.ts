@@ -1,6 +1,7 @@
 // Who may do what. Asked at every request: a session id alone opens nothing. [S-7]
 import type { Identity } from '../access/authenticator.ts';
-import type { Right } from '../contract/types.ts';
+import { operations } from '../contract/operations.ts';
+import type { OperationName, Right } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
 import type { OverLimit } from './keep-to.ts';
 import type { SessionRecord, SessionRef, Store } from '../store/store.ts';
@@ -71,6 +72,12 @@ export const refOf = (caller: Pick<Caller, 'tenant'>, sessionId: string): Sessio
 
 /** Who may say something in a session may read it: the answer is there. */
 export const mayRead = ({ rights }: Identity): boolean => rights.has('read') || rights.has('write');
+
+/** The right that an operation needs of the caller; null where anybody may ask, or who has the operator key. */
+export function rightFor(name: OperationName): Right | null {
+  const { needs } = operations[name];
+  return needs === 'nothing' || needs === 'operator' ? null : needs;
+}
 
 /** @throws FORBIDDEN */
 export function mustHave(caller: Caller, right: Right): void {

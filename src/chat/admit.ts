@@ -117,9 +117,7 @@ interface Held {
  * @throws SESSION_NOT_FOUND · RATE_LIMITED
  */
 async function mustBeLetIn({ found, decision }: Considered, caller: Caller): Promise<void> {
-  if (caller.session ? found?.epoch !== caller.session.epoch : !found && !caller.rights.has('create')) {
-    throw new AppError('SESSION_NOT_FOUND');
-  }
+  if (!found && !caller.rights.has('create')) throw new AppError('SESSION_NOT_FOUND');
   if (!caller.overLimit) return;
   if (!isRisk(decision.level)) throw rateLimited(caller.overLimit.waitMs);
   await caller.overLimit.pace();

@@ -5,10 +5,10 @@ import { operations } from '../contract/operations.ts';
 import type { Failure, FaultDetail, Handlers, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
-import { mustHave, nobody } from './access.ts';
+import { mustHave, nobody, rightFor } from './access.ts';
 import type { Caller, Visitor } from './access.ts';
 import { orHelp } from './help.ts';
-import { keepTo, rateLimited, takeRequest, whoOf } from './keep-to.ts';
+import { keepTo, slowed, takeRequest, whoOf } from './keep-to.ts';
 import { findExcess } from './shape.ts';
 
 type Result<T> = { ok: true; value: T } | { ok: false; failure: Failure; error: unknown };
@@ -65,25 +65,11 @@ export interface DispatchParts {
 
 /** Who asks for this one request; of what anybody may ask, nobody. */
 async function callerOf(name: OperationName, visitor: Visitor, limits: Limits): Promise<Caller> {
-  const { needs } = operations[name];
-  const isOpen = needs === 'nothing' || needs === 'operator';
-  const identity = isOpen ? nobody : await visitor.identify();
+  const identity = rightFor(name) === null ? nobody : await visitor.identify();
   const { bearer, client, signal, refresh } = visitor;
   const who = whoOf(visitor, identity, null);
   const turnPlace = () => limits.place('turn', who);
   return { ...identity, bearer, client, signal, refresh, turnPlace, overLimit: null };
-}
-
-/** Who hands in what does not count is refused more shortly after a while. */
-async function mustNotTryOn(limits: Limits, { address }: Visitor, error: unknown): Promise<unknown> {
-  if (address === null || !(error instanceof AppError && error.code === 'UNAUTHENTICATED')) return error;
-  const waitMs = await limits.take('failure', { address, tenant: null, subject: null, session: null });
-  return waitMs > 0 ? rateLimited(waitMs) : error;
-}
-
-function authorise(name: OperationName, caller: Caller): void {
-  const { needs } = operations[name];
-  if (needs !== 'nothing' && needs !== 'operator') mustHave(caller, needs);
 }
 
 export function createDispatch(handlers: Handlers<Caller>, { limits, log }: DispatchParts): Dispatch {
@@ -95,14 +81,15 @@ export function createDispatch(handlers: Handlers<Caller>, { limits, log }: Disp
       const caller = await callerOf(name, visitor, limits);
       const waitMs = await takeRequest(limits, name, visitor, caller);
       const input = parse(name, payload, origin);
-      authorise(name, caller);
+      const right = rightFor(name);
+      if (right !== null) mustHave(caller, right);
       const overLimit = await keepTo(limits, name, input, visitor, caller, waitMs);
       const value = await handlers[name](input, { ...caller, overLimit });
       tell('OK');
       return { ok: true, value };
     } catch (caught) {
-      const slowed = await mustNotTryOn(limits, visitor, caught);
-      const error = name === 'session:input' ? orHelp(payload, slowed) : slowed;
+      const refused = await slowed(limits, visitor.address, caught);
+      const error = name === 'session:input' ? orHelp(payload, refused) : refused;
       const failure = toFailure(error);
       tell(failure.code);
       if (failure.code === 'INTERNAL')

@@ -3,9 +3,9 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Identity } from '../access/authenticator.ts';
 import { nobody as uncounted } from '../access/limits.ts';
 import type { Budget, Limits, Who } from '../access/limits.ts';
-import { operations } from '../contract/operations.ts';
 import type { OperationName } from '../contract/types.ts';
 import { AppError } from '../errors.ts';
+import { rightFor } from './access.ts';
 import type { Visitor } from './access.ts';
 
 /** What a flood of inputs that show risk waits, one by one. */
@@ -19,8 +19,7 @@ const budgets: Partial<Record<OperationName, Budget>> = {
   'turn:retry': 'input',
 };
 /** Cost nothing: they say what was applied already, keep somebody in, or are answered from memory. Wrong keys of operators cost enough. */
-const isFree = (name: OperationName): boolean =>
-  name === 'received' || operations[name].needs === 'nothing' || operations[name].needs === 'operator';
+const isFree = (name: OperationName): boolean => name === 'received' || rightFor(name) === null;
 
 /** Whom a request counts for. Who is not counted by address is not counted at all: a caller on loopback. */
 export function whoOf(
@@ -48,11 +47,18 @@ const hasWords = (input: object): input is Words =>
 /** An input over the limits: who admits it looks at what it says before it is refused. */
 export interface OverLimit {
   waitMs: number;
-  /** Waited for by one that shows risk: in a flood of them each costs time, none is lost. */
+  /** Waited for by one that shows risk, once however often it is decided: in a flood of them each costs time, none is lost. */
   pace: () => Promise<void>;
 }
 
 export const rateLimited = (retryAfterMs: number): AppError => new AppError('RATE_LIMITED', { retryAfterMs });
+
+/** What somebody is refused with; who hands in what does not count again and again hears when to come back instead. */
+export async function slowed(limits: Limits, address: string | null, error: unknown): Promise<unknown> {
+  if (address === null || !(error instanceof AppError && error.code === 'UNAUTHENTICATED')) return error;
+  const waitMs = await limits.take('failure', { ...uncounted, address });
+  return waitMs > 0 ? rateLimited(waitMs) : error;
+}
 
 /**
  * Takes what any request costs, before it is looked at: one that is refused costs as much. Answers how long to wait, in ms.
@@ -89,9 +95,10 @@ export async function keepTo(
   const waitMs = Math.max(requestMs, ...waits);
   if (waitMs === 0) return null;
   if (!hasWords(input)) throw rateLimited(waitMs);
-  const pace = async () => {
+  const wait = async () => {
     const paceMs = await limits.take('risk', who);
     if (paceMs > 0) await sleep(Math.min(paceMs, PACE_MS), undefined, { ref: false });
   };
-  return { waitMs, pace };
+  let waited: Promise<void> | undefined;
+  return { waitMs, pace: () => (waited ??= wait()) };
 }

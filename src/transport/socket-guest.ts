@@ -2,6 +2,7 @@
 import type { Socket } from 'socket.io';
 import type { Identity } from '../access/authenticator.ts';
 import type { Visitor } from '../chat/access.ts';
+import { slowed } from '../chat/keep-to.ts';
 import { toTime } from '../chat/wire.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Guest, Held } from './stays.ts';
@@ -19,18 +20,9 @@ function tokenOf(socket: Socket): string | null {
 }
 
 async function identify(socket: Socket, parts: DoorParts): Promise<Identity> {
-  const address = parts.addressOf(socket.request);
-  try {
-    const identity = await parts.authenticator.authenticate(tokenOf(socket));
-    mustBeInTime(identity, parts.now());
-    return identity;
-  } catch (error) {
-    const isWrong = error instanceof AppError && error.code === 'UNAUTHENTICATED';
-    const who = { address, tenant: null, subject: null, session: null };
-    const waitMs = isWrong && address !== null ? await parts.limits.take('failure', who) : 0;
-    if (waitMs === 0) throw error;
-    throw new AppError('RATE_LIMITED', { retryAfterMs: waitMs });
-  }
+  const identity = await parts.authenticator.authenticate(tokenOf(socket));
+  mustBeInTime(identity, parts.now());
+  return identity;
 }
 
 /** A connection of a person counts for the person too, until it is closed. @throws RATE_LIMITED */
@@ -59,7 +51,8 @@ export async function letIn(
     keep(socket, identity);
     next();
   } catch (error) {
-    const data = toFailure(error);
+    const address = parts.addressOf(socket.request);
+    const data = toFailure(await slowed(parts.limits, address, error));
     next(Object.assign(new Error(data.message), { data }));
   }
 }
