@@ -169,6 +169,13 @@ async function start(config: Config, log: pino.Logger, resources: AsyncDisposabl
   return { app, speakers, retrieval, retention };
 }
 
+/** To standard output; whoever read it may be gone, and the server goes on. */
+function openLog(config: Config): pino.Logger {
+  process.stdout.on('error', () => {});
+  const serializers = { err: (error: unknown) => logError(error) };
+  return pino({ level: config.LOG_LEVEL, base: null, serializers }, process.stdout);
+}
+
 /** One line for the person who started it, and exit code 1. */
 function refuse(error: unknown): never {
   const lines =
@@ -225,11 +232,7 @@ function startRetrieval(retrieval: LanceRetrieval | null, speakers: Speakers): v
 
 async function main(): Promise<void> {
   const config = readConfig(process.env);
-  const log = pino({
-    level: config.LOG_LEVEL,
-    base: null,
-    serializers: { err: (error: unknown) => logError(error) },
-  });
+  const log = openLog(config);
   const resources = new AsyncDisposableStack();
   const { app, speakers, retrieval, retention } = await start(config, log, resources);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));

@@ -4,6 +4,7 @@ import { openSocketIo } from '../support/raw-websocket.ts';
 import { pathOf } from '../support/rest.ts';
 import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
+import { startServer, tempDir } from '../support/server-process.ts';
 import { openEvents } from '../support/sse.ts';
 
 const long = words(30, 'kiwi');
@@ -108,6 +109,16 @@ test('SIGTERM ends at once when nothing runs', async () => {
 
   expect(exit).toEqual({ code: 0, signal: null });
   expect(socket.of('server:draining')).toHaveLength(1);
+});
+
+test('SIGTERM ends with code 0 though nobody reads its log any more', async () => {
+  await using directory = await tempDir();
+  await using server = await startServer({ dataDir: directory.path, env: { MODEL: 'guide' } });
+  server.closeOutput();
+
+  const exit = await server.stop();
+
+  expect(exit).toEqual({ code: 0, signal: null });
 });
 
 test('a second SIGTERM ends it at once, and the turn goes on after the next start', async () => {

@@ -35,6 +35,8 @@ export interface ServerProcess extends AsyncDisposable {
   readonly log: readonly Record<string, unknown>[];
   /** Resolves with the first log line of that `msg`; waits for it. */
   logged(msg: string, ms?: number): Promise<Record<string, unknown>>;
+  /** Reads no more of what it writes to standard output: the other end of the pipe is gone. */
+  closeOutput(): void;
   /** Sends a signal and nothing else: for SIGSTOP and SIGCONT. */
   signal(signal: NodeJS.Signals): void;
   /** Sends a signal (default SIGKILL) and waits for the end. */
@@ -136,6 +138,10 @@ class Child implements ServerProcess {
       return line;
     };
     return await until(look, this.#changes.subscribe, () => `"${msg}" in the log: ${this.#describe()}`, ms);
+  }
+
+  closeOutput(): void {
+    this.#child.stdout?.destroy();
   }
 
   signal(signal: NodeJS.Signals): void {
