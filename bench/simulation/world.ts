@@ -31,16 +31,27 @@ export const hotNames: Record<HotSlot, string> = {
   slots: 'the pool of slots of a model',
 };
 
-/** CRC16 (XMODEM) of a hash tag, as a Cluster has it. */
-export function slotOf(tag: string): number {
+function crc16(tag: string): number {
   let crc = 0;
   for (const byte of Buffer.from(tag)) {
     crc ^= byte << 8;
     for (let bit = 0; bit < 8; bit += 1)
       crc = crc & 0x8000 ? ((crc << 1) ^ 0x1021) & 0xffff : (crc << 1) & 0xffff;
   }
-  return crc % SLOTS;
+  return crc;
 }
+
+/** There are few tags, and each is asked for with every command. */
+const known = new Map<string, number>();
+
+/** CRC16 (XMODEM) of a hash tag, as a Cluster has it. */
+export function slotOf(tag: string): number {
+  const slot = known.get(tag) ?? crc16(tag) % SLOTS;
+  known.set(tag, slot);
+  return slot;
+}
+
+const indexSlots = Array.from({ length: INDEX_SHARDS }, (_, shard) => slotOf(`index ${shard}`));
 
 export const busiest = (values: Iterable<number>): number => {
   let most = 0;
@@ -61,6 +72,7 @@ export class World {
   readonly nodeUs: Float64Array;
   readonly nodeFollowed: Float64Array;
   readonly hot = new Map<HotSlot, Map<number, number>>();
+  readonly #tallies = new Map<Tally, readonly (readonly [string, number])[]>();
 
   constructor(costs: Costs, setup: Setup, habits: Habits, sessions: number, seed: number) {
     this.costs = costs;
@@ -105,15 +117,19 @@ export class World {
   }
 
   commands(tally: Tally, count: number, slot: number): void {
-    for (const [name, each] of Object.entries(tally)) {
-      if (!apart.has(name)) this.command(name, each * count, slot);
-    }
+    for (const [name, each] of this.#counted(tally)) this.command(name, each * count, slot);
+  }
+
+  #counted(tally: Tally): readonly (readonly [string, number])[] {
+    const known = this.#tallies.get(tally);
+    if (known) return known;
+    const counted = Object.entries(tally).filter(([name]) => !apart.has(name));
+    this.#tallies.set(tally, counted);
+    return counted;
   }
 
   onIndex(count: number, us: number): void {
-    for (let shard = 0; shard < INDEX_SHARDS; shard += 1) {
-      this.onSlot(slotOf(`index ${shard}`), count / INDEX_SHARDS, us, 'index');
-    }
+    for (const slot of indexSlots) this.onSlot(slot, count / INDEX_SHARDS, us, 'index');
   }
 
   onSlot(slot: number, count: number, us: number, place?: HotSlot): void {

@@ -51,7 +51,10 @@ export interface Hit {
 }
 
 const gapStep: Step = { kind: 'gap', words: new Set(), atLeast: Infinity, optional: true, end: false };
-const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
+const gaps: ReadonlyMap<string, number> = new Map([
+  ['..', 2],
+  ['...', 4],
+]);
 const numbers: ReadonlyMap<string, number> = new Map(
   Object.entries({
     two: 2,
@@ -85,55 +88,70 @@ export function numberOf(word: string): number | undefined {
 /** What an element of a frame stands for; the same one is read once. */
 type Reader = (element: string) => readonly Step[];
 
+const readers = new WeakMap<Lexicon, Reader>();
+
 function readerOf(lexicon: Lexicon): Reader {
+  const reader = readers.get(lexicon) ?? newReader(lexicon);
+  readers.set(lexicon, reader);
+  return reader;
+}
+
+function newReader(lexicon: Lexicon): Reader {
   const known = new Map<string, readonly Step[]>();
+  const bodies = new Map<string, Step>();
+  const stepOf = (body: string): Step => {
+    const step = bodies.get(body) ?? readStep(body, lexicon);
+    bodies.set(body, step);
+    return step;
+  };
+  const stepsOf = (element: string): readonly Step[] => {
+    const gap = gaps.get(element);
+    if (gap !== undefined) return Array.from({ length: gap }, () => gapStep);
+    return [element.endsWith('?') ? { ...stepOf(element.slice(0, -1)), optional: true } : stepOf(element)];
+  };
   return (element) => {
-    const steps = known.get(element) ?? stepsOf(element, lexicon);
+    const steps = known.get(element) ?? stepsOf(element);
     known.set(element, steps);
     return steps;
   };
 }
 
-function stepsOf(element: string, lexicon: Lexicon): Step[] {
-  const gap = gaps[element] ?? 0;
-  if (gap > 0) return Array.from({ length: gap }, () => gapStep);
-  const optional = element.endsWith('?');
-  const body = optional ? element.slice(0, -1) : element;
+function readStep(body: string, { classes }: Lexicon): Step {
+  const words = new Set<string>();
   let atLeast = Infinity;
-  const words = body.split('|').flatMap((name) => {
-    if (name === '$') return [];
-    if (name === '#' || name === '##') {
-      atLeast = name === '#' ? 0 : MANY;
-      return [];
-    }
-    if (!name.startsWith('@')) {
-      if (!/^[a-z0-9']+$/.test(name)) throw new Error(`Not a word: ${element}`);
-      return [name];
-    }
-    const members = lexicon.classes[name.slice(1)];
-    if (!members) throw new Error(`No class ${name}`);
-    return members;
-  });
-  return [{ kind: 'words', words: new Set(words), atLeast, optional, end: body.split('|').includes('$') }];
+  let end = false;
+  for (const name of body.split('|')) {
+    if (name === '$') end = true;
+    else if (name === '#' || name === '##') atLeast = name === '#' ? 0 : MANY;
+    else if (name.startsWith('@')) {
+      const members = classes[name.slice(1)];
+      if (!members) throw new Error(`No class ${name}`);
+      members.forEach((member) => words.add(member));
+    } else if (/^[a-z0-9']+$/.test(name)) words.add(name);
+    else throw new Error(`Not a word: ${body}`);
+  }
+  return { kind: 'words', words, atLeast, optional: false, end };
 }
 
 function reachOf(steps: readonly Step[]): number[] {
-  const reach = [1 << steps.length];
+  const reach = Array.from<number>({ length: steps.length + 1 }).fill(1 << steps.length);
   for (let at = steps.length - 1; at >= 0; at -= 1) {
-    reach.unshift((1 << at) | (steps[at]?.optional ? (reach[0] ?? 0) : 0));
+    reach[at] = (1 << at) | (steps[at]?.optional ? (reach[at + 1] ?? 0) : 0);
   }
   return reach;
 }
 
 function rarestOf(steps: readonly Step[]): ReadonlySet<string> | undefined {
-  const certain = steps
-    .slice(1)
-    .filter((step) => step.kind === 'words' && !step.optional && !step.end && step.atLeast === Infinity)
-    .map((step) => step.words);
-  return certain.reduce<ReadonlySet<string> | undefined>(
-    (least, words) => (least === undefined || words.size < least.size ? words : least),
-    undefined,
-  );
+  let least: ReadonlySet<string> | undefined;
+  for (const [index, step] of steps.entries())
+    if (index > 0 && isCertain(step) && (least === undefined || step.words.size < least.size))
+      least = step.words;
+  return least;
+}
+
+/** Whether one of its words must be there. */
+function isCertain({ kind, optional, end, atLeast }: Step): boolean {
+  return kind === 'words' && !optional && !end && atLeast === Infinity;
 }
 
 function frameOf(rule: string, line: string, read: Reader): Frame {
@@ -147,12 +165,11 @@ function frameOf(rule: string, line: string, read: Reader): Frame {
     throw new Error(`A frame begins with a word and has at most ${STEPS_MAX} steps: ${line}`);
   }
   const next = steps[1];
-  const certain = next?.kind === 'words' && !next.optional && !next.end && next.atLeast === Infinity;
   return {
     rule,
     steps,
     reach: reachOf(steps),
-    second: certain ? next.words : undefined,
+    second: next && isCertain(next) ? next.words : undefined,
     rarest: rarestOf(steps),
     first,
     last,
@@ -167,20 +184,22 @@ export function readFrames(
   const byWord = new Map<string, Frame[]>();
   const read = readerOf(lexicon);
   const steps = new Set<Step>();
+  const put = (word: string, frame: Frame): void => {
+    const list = byWord.get(word);
+    if (list) list.push(frame);
+    else byWord.set(word, [frame]);
+  };
   for (const rule of rules) {
     for (const line of rule.say) {
       const frame = frameOf(rule.id, line, read);
-      for (const step of frame.steps) steps.add(step);
-      const head = frame.steps[0];
-      for (const word of [...(head?.words ?? []), ...(head?.atLeast === Infinity ? [] : ['#'])]) {
-        const list = byWord.get(word);
-        if (list) list.push(frame);
-        else byWord.set(word, [frame]);
-      }
+      frame.steps.forEach((step) => steps.add(step));
+      const [head] = frame.steps;
+      head?.words.forEach((word) => put(word, frame));
+      if (head && head.atLeast < Infinity) put('#', frame);
     }
   }
   const words = new Set<string>();
-  for (const step of steps) for (const word of step.words) words.add(word);
+  steps.forEach((step) => step.words.forEach((word) => words.add(word)));
   return { byWord, words };
 }
 

@@ -5,8 +5,8 @@
 //   #  a number    ^  first and  $  last in the sentence; a|$ one of the words or the end
 // Members may be several words long. Chinese and Japanese signs and Korean syllables are tokens of their own; a Korean word ends where
 // its written word ends, or where the next element of the frame begins.
-import { nothing, phrasesOf, runReader } from './tongue-phrases.ts';
-import type { Phrases } from './tongue-phrases.ts';
+import { nothing, phrasesOfRuns, runReader } from './tongue-phrases.ts';
+import type { Phrases, Run } from './tongue-phrases.ts';
 
 export interface Step {
   phrases: Phrases;
@@ -34,54 +34,74 @@ export interface Frame<Of extends Tongue> {
 export type Classes = Readonly<Record<string, readonly string[]>>;
 
 const STEPS_MAX = 30;
-const gaps: Readonly<Record<string, readonly [words: number, signs: number]>> = {
-  '..': [2, 4],
-  '...': [4, 8],
-};
+const ODD_SPACE = /^ |  |[^\S ]| $/;
+const gaps: ReadonlyMap<string, readonly [words: number, signs: number]> = new Map([
+  ['..', [2, 4]],
+  ['...', [4, 8]],
+]);
 
-function membersOf(body: string, classes: Classes): string[] {
-  const names = body.split('|');
-  if (names.includes('')) throw new Error(`"${body}" has an empty alternative`);
-  if (!body.includes('@')) return names;
-  return names.flatMap((name) => {
-    if (!name.startsWith('@')) return [name];
+type RunsReader = (name: string) => readonly Run[];
+
+/** Reads a word or a class. The same one is read once. */
+function runsReader(signs: boolean, classes: Classes): RunsReader {
+  const known = new Map<string, readonly Run[]>();
+  const read = runReader(signs);
+  const readAnew = (name: string): readonly Run[] => {
+    if (!name.startsWith('@')) return [read(name)];
     const members = classes[name.slice(1)];
     if (members === undefined || members.length === 0) throw new Error(`there is no class ${name}`);
-    return members;
-  });
+    return members.map(read);
+  };
+  return (name) => {
+    const runs = known.get(name) ?? readAnew(name);
+    known.set(name, runs);
+    return runs;
+  };
+}
+
+function runsOf(body: string, read: RunsReader): readonly Run[] {
+  if (!body.includes('|') && body !== '') return read(body);
+  const names = body.split('|');
+  if (names.includes('')) throw new Error(`"${body}" has an empty alternative`);
+  const all: Run[] = [];
+  for (const name of names) all.push(...read(name));
+  return all;
 }
 
 /** Reads an element. The same one is read once. */
 type Reader = (element: string) => Step;
 
 function readerOf({ signs }: Tongue, classes: Classes): Reader {
-  const known = new Map<string, Phrases>();
-  const steps = new Map<string, Step>();
-  const runs = runReader(signs);
-  const read = (body: string): Phrases => {
-    const phrases = known.get(body) ?? phrasesOf(membersOf(body, classes), signs, runs);
-    known.set(body, phrases);
-    return phrases;
+  const known = new Map<string, Step>();
+  const runs = runsReader(signs, classes);
+  const stepOf = (body: string): Step => {
+    const gap = gaps.get(body)?.[signs ? 1 : 0] ?? 0;
+    if (gap > 0) return { phrases: nothing, gap, optional: false };
+    if (body === '^' || body === '$') throw new Error(`${body} belongs at its end of the frame only`);
+    return { phrases: phrasesOfRuns(runsOf(body, runs)), gap, optional: false };
   };
-  return (element) => {
-    const step = steps.get(element) ?? stepOf(element, signs, read);
-    steps.set(element, step);
+  const read = (body: string): Step => {
+    const step = known.get(body);
+    if (step) return step;
+    const own = stepOf(body);
+    known.set(body, own);
+    return own;
+  };
+  const readOptional = (element: string): Step => {
+    const step = known.get(element) ?? { ...read(element.slice(0, -1)), optional: true };
+    known.set(element, step);
     return step;
   };
+  return (element) => (element.endsWith('?') ? readOptional(element) : read(element));
 }
 
-function stepOf(element: string, signs: boolean, read: (body: string) => Phrases): Step {
-  const gap = gaps[element]?.[signs ? 1 : 0] ?? 0;
-  if (gap > 0) return { phrases: nothing, gap, optional: false };
-  const optional = element.endsWith('?');
-  const body = optional ? element.slice(0, -1) : element;
-  if (body === '^' || body === '$') throw new Error(`${body} belongs at its end of the frame only`);
-  return { phrases: read(body), gap, optional };
+function elementsOf(line: string): string[] {
+  return ODD_SPACE.test(line) ? line.trim().split(/\s+/) : line.split(' ');
 }
 
 /** One frame, or several when what it begins with may be missing. @throws when it cannot be read. */
 function framesOf<Of extends Tongue>(tongue: Of, rule: string, line: string, read: Reader): Frame<Of>[] {
-  const elements = line.trim().split(/\s+/);
+  const elements = elementsOf(line);
   const first = elements[0] === '^';
   const last = elements.at(-1) === '$';
   const steps = elements.slice(first ? 1 : 0, last ? -1 : undefined).map(read);
@@ -92,7 +112,8 @@ function framesOf<Of extends Tongue>(tongue: Of, rule: string, line: string, rea
     if (head === undefined || (head.gap > 0 && from === 0))
       throw new Error('it does not begin with a word that must be there');
     if (head.gap > 0) continue;
-    const own = head.optional ? [{ ...head, optional: false }, ...steps.slice(from + 1)] : steps.slice(from);
+    const rest = from === 0 ? steps : steps.slice(from);
+    const own = head.optional ? [{ ...head, optional: false }, ...rest.slice(1)] : rest;
     frames.push({ tongue, rule, steps: own, first, last });
     if (!head.optional) break;
   }
@@ -108,12 +129,14 @@ export interface FrameRows<Of extends Tongue> {
 
 /** Reads the frames of all languages. @throws naming the language, the rule and the frame that cannot be read. */
 export function readFrames<Of extends Tongue>(rows: readonly FrameRows<Of>[]): Frame<Of>[] {
-  return rows.flatMap(({ tongue, classes, rules }) => {
+  const frames: Frame<Of>[] = [];
+  for (const { tongue, classes, rules } of rows) {
     const read = readerOf(tongue, classes);
-    return rules.flatMap(({ id, say }) =>
-      say.flatMap((line) => named(() => framesOf(tongue, id, line, read), tongue.code, id, line)),
-    );
-  });
+    for (const { id, say } of rules)
+      for (const line of say)
+        frames.push(...named(() => framesOf(tongue, id, line, read), tongue.code, id, line));
+  }
+  return frames;
 }
 
 function named<Result>(read: () => Result, code: string, id: string, line: string): Result {

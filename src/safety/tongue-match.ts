@@ -76,19 +76,21 @@ function lengthsOf(stems: Iterable<string>): Map<string, number[]> {
   return new Map([...lengths].map(([key, set]) => [key, [...set]]));
 }
 
-function headsOf({ words, accented }: Phrases): ReadonlySet<string> {
-  if (accented.size === 0) return words;
+function headsOf({ list, accented }: Phrases): readonly string[] {
+  if (accented.size === 0) return list;
   const exact = [...accented].flatMap((word) => tokensOf(word).map(({ text }) => text));
-  return new Set([...words, ...exact]);
+  return [...new Set([...list, ...exact])];
 }
 
 function wordsIn(all: Iterable<Phrases>): Set<string> {
   const known = new Set<string>();
-  for (const { words, runs } of all) {
-    for (const word of words) known.add(word);
-    for (const run of [...runs.values()].flat())
-      for (const word of run.stem ? run.tokens.slice(0, -1) : run.tokens) known.add(word);
+  const add = (word: string): void => void known.add(word);
+  const seen = new Set<Run>();
+  for (const { list, runs } of all) {
+    list.forEach(add);
+    runs.forEach((group) => group.forEach((run) => seen.add(run)));
   }
+  for (const { tokens, stem } of seen) (stem ? tokens.slice(0, -1) : tokens).forEach(add);
   return known;
 }
 
@@ -97,30 +99,32 @@ function spanOf({ phrases, gap }: Step, { code }: Tongue): number {
   return gap > 0 ? gap : Math.max(phrases.longest, phrases.number ? SYLLABLES_MAX : 1);
 }
 
-function beginningsOf(phrases: Phrases): string[] {
-  return [...headsOf(phrases), ...phrases.runs.keys(), ...phrases.stems];
+function beginningsOf(phrases: Phrases): readonly string[] {
+  const heads = headsOf(phrases);
+  if (phrases.runs.size === 0 && phrases.stems.length === 0) return heads;
+  return [...heads, ...phrases.runs.keys(), ...phrases.stems];
 }
 
 /** For all phrases of some frames, how often their words begin a phrase: those of grammar do in most. */
 function commonness(frames: readonly Frame<Tongue>[]): Map<Phrases, number> {
-  const steps = new Map<Phrases, number>();
+  const common = new Map<Phrases, number>();
   for (const frame of frames)
-    for (const { phrases } of frame.steps) steps.set(phrases, (steps.get(phrases) ?? 0) + 1);
-  const uses = new Map<string, { times: number }>();
-  const useOf = (word: string): { times: number } => {
-    const known = uses.get(word);
-    if (known) return known;
-    const use = { times: 0 };
-    uses.set(word, use);
-    return use;
-  };
-  const beginnings = [...steps].map(([phrases, times]) => {
-    const words = beginningsOf(phrases).map(useOf);
-    for (const word of words) word.times += times;
-    return { phrases, words };
+    frame.steps.forEach(({ phrases }) => common.set(phrases, (common.get(phrases) ?? 0) + 1));
+  const uses = new Map<string, number>();
+  const beginnings: (readonly string[])[] = [];
+  common.forEach((times, phrases) => {
+    const words = beginningsOf(phrases);
+    beginnings.push(words);
+    words.forEach((word) => uses.set(word, (uses.get(word) ?? 0) + times));
   });
-  const sumOf = (words: readonly { times: number }[]) => words.reduce((sum, { times }) => sum + times, 0);
-  return new Map(beginnings.map(({ phrases, words }) => [phrases, phrases.number ? Infinity : sumOf(words)]));
+  let at = 0;
+  common.forEach((_, phrases) => {
+    let sum = phrases.number ? Infinity : 0;
+    beginnings[at]?.forEach((word) => (sum += uses.get(word) ?? 0));
+    at += 1;
+    common.set(phrases, sum);
+  });
+  return common;
 }
 
 /** The steps that must be there and have the rarest words: by these the places of a frame are found. */
@@ -131,16 +135,14 @@ function needsOf(
 ): Need[] {
   let before = 0;
   const placed: { phrases: Phrases; common: number; before: number }[] = [];
-  for (const step of frame.steps) {
+  frame.steps.forEach((step) => {
     const { phrases, gap, optional } = step;
     if (gap === 0 && !optional && !phrases.end)
       placed.push({ phrases, common: common.get(phrases) ?? 0, before });
     before += spanOf(step, frame.tongue);
-  }
-  return placed
-    .sort((a, b) => a.common - b.common)
-    .slice(0, NEEDS_MAX)
-    .map(({ phrases, before }) => ({ phrases: idOf(phrases), before }));
+  });
+  if (placed.length > 1) placed.sort((a, b) => a.common - b.common);
+  return placed.slice(0, NEEDS_MAX).map(({ phrases, before }) => ({ phrases: idOf(phrases), before }));
 }
 
 /** Makes frames ready to be found. */
@@ -150,13 +152,17 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
   const byStem = new Map<string, number[]>();
   const numbers: number[] = [];
   const uses = new Map<string, RunUse>();
+  const usesByRun = new Map<Run, RunUse>();
   const byHead = new Map<string, RunUse[]>();
   const pairHeads = new Set<string>();
   const useRun = (head: string, run: Run, id: number): void => {
+    const same = usesByRun.get(run);
+    if (same) return void same.phrases.push(id);
     const name = `${(run.accented ?? run.tokens).join(' ')}${run.stem ? '*' : ''}${run.accented ? '=' : ''}`;
     const known = uses.get(name);
     const use = known ?? { run, phrases: [] };
     use.phrases.push(id);
+    usesByRun.set(run, use);
     if (known) return;
     uses.set(name, use);
     push(byHead, run.tokens.length > (run.stem ? 2 : 1) ? pairOf(head, run.tokens[1]) : head, use);
@@ -167,9 +173,9 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
     if (known !== undefined) return known;
     const id = ids.size;
     ids.set(phrases, id);
-    for (const head of headsOf(phrases)) push(byWord, head, id);
-    for (const stem of phrases.stems) push(byStem, stem, id);
-    for (const [head, runs] of phrases.runs) for (const run of runs) useRun(head, run, id);
+    headsOf(phrases).forEach((head) => push(byWord, head, id));
+    phrases.stems.forEach((stem) => push(byStem, stem, id));
+    phrases.runs.forEach((runs, head) => runs.forEach((run) => useRun(head, run, id)));
     if (phrases.number) numbers.push(id);
     return id;
   };

@@ -14,6 +14,8 @@ export interface Run {
 export interface Phrases {
   /** Single whole words. */
   words: ReadonlySet<string>;
+  /** The same in a row, each once. */
+  list: readonly string[];
   /** Single words that count only with their accents. */
   accented: ReadonlySet<string>;
   /** Beginnings of single words. */
@@ -33,6 +35,7 @@ export interface Phrases {
 export const NUMBER = '#';
 export const nothing: Phrases = {
   words: new Set(),
+  list: [],
   accented: new Set(),
   stems: [],
   runs: new Map(),
@@ -78,9 +81,16 @@ function runOf(member: string, signs: boolean): Run {
   return accents ? { ...run, accented: tokens.map(({ accented }) => accented) } : run;
 }
 
+/** Stand for what is no word. */
+const anyNumber: Run = { tokens: [], stem: false };
+const sentenceEnd: Run = { tokens: [], stem: false };
+
 /** Reads members of one language, each only once. */
 export function runReader(signs: boolean): (member: string) => Run {
-  const known = new Map<string, Run>();
+  const known = new Map<string, Run>([
+    [NUMBER, anyNumber],
+    ['$', sentenceEnd],
+  ]);
   return (member) => {
     const run = known.get(member) ?? runOf(member, signs);
     known.set(member, run);
@@ -89,44 +99,67 @@ export function runReader(signs: boolean): (member: string) => Run {
 }
 
 /** Some words of a language as the matcher wants them. @throws when one of them cannot be read. */
-export function phrasesOf(
-  members: readonly string[],
-  signs: boolean,
-  read: (member: string) => Run = runReader(signs),
-): Phrases {
+export function phrasesOf(members: readonly string[], signs: boolean): Phrases {
+  return phrasesOfRuns(members.map(runReader(signs)));
+}
+
+/** What has been read, as the matcher wants it. */
+export function phrasesOfRuns(all: readonly Run[]): Phrases {
   const words: string[] = [];
   const accented: string[] = [];
   const stems: string[] = [];
   const runs: Run[] = [];
   let longest = 0;
-  for (const member of members) {
-    if (member === NUMBER || member === '$') continue;
-    const run = read(member);
+  for (const run of all) {
     const { tokens, stem } = run;
-    const head = tokens[0] ?? '';
+    const head = tokens[0];
+    if (head === undefined) continue;
     longest = Math.max(longest, tokens.length);
     if (run.accented && tokens.length === 1) accented.push(run.accented[0] ?? '');
     else if (tokens.length === 1 && !stem) words.push(head);
     else if (tokens.length === 1 && !isSyllable(head)) stems.push(head);
     else runs.push(run);
   }
-  const number = members.includes(NUMBER);
-  const end = members.includes('$');
-  return {
-    words: setOf(words),
-    accented: setOf(accented),
-    stems: [...new Set(stems)],
+  const number = all.includes(anyNumber);
+  const end = all.includes(sentenceEnd);
+  return new ReadPhrases(words, {
+    accented: accented.length === 0 ? nothing.accented : new Set(accented),
+    stems: stems.length === 0 ? nothing.stems : [...new Set(stems)],
     runs: byHead(runs),
     longest,
     number,
     end,
     simple: runs.length === 0 && !number && !end,
-  };
+  });
 }
 
-/** There are tens of thousands of them, and most are empty. */
-function setOf(words: readonly string[]): ReadonlySet<string> {
-  return words.length === 0 ? nothing.words : new Set(words);
+/** There are tens of thousands of them, and most have one word only. */
+class ReadPhrases implements Phrases {
+  readonly list: readonly string[];
+  readonly accented: ReadonlySet<string>;
+  readonly stems: readonly string[];
+  readonly runs: ReadonlyMap<string, readonly Run[]>;
+  readonly longest: number;
+  readonly number: boolean;
+  readonly end: boolean;
+  readonly simple: boolean;
+  #words: ReadonlySet<string> | undefined;
+
+  constructor(words: readonly string[], rest: Omit<Phrases, 'words' | 'list'>) {
+    if (words.length > 1) this.#words = new Set(words);
+    this.list = this.#words && this.#words.size < words.length ? [...this.#words] : words;
+    this.accented = rest.accented;
+    this.stems = rest.stems;
+    this.runs = rest.runs;
+    this.longest = rest.longest;
+    this.number = rest.number;
+    this.end = rest.end;
+    this.simple = rest.simple;
+  }
+
+  get words(): ReadonlySet<string> {
+    return (this.#words ??= new Set(this.list));
+  }
 }
 
 function byHead(runs: readonly Run[]): ReadonlyMap<string, readonly Run[]> {
@@ -153,7 +186,9 @@ export function wordEnd(row: readonly Token[], at: number): number {
 
 /** Whether a phrase is a single word, or its beginning. */
 function isWord(phrases: Phrases, { text, accented }: Token): boolean {
-  if (phrases.words.has(text) || (phrases.accented.size > 0 && phrases.accented.has(accented))) return true;
+  const { list } = phrases;
+  if (list.length < 2 ? list[0] === text : phrases.words.has(text)) return true;
+  if (phrases.accented.size > 0 && phrases.accented.has(accented)) return true;
   for (const stem of phrases.stems) if (text.startsWith(stem)) return true;
   return false;
 }

@@ -35,6 +35,9 @@ const DIGIT = /\p{Nd}/u;
 const ASCII = /^[ -~]*$/;
 const ASCII_WORD = /^[a-z0-9]+$/;
 const ASCII_TEXT = /^[\t-\r -~]*$/;
+/** Letters that neither join with others nor come apart when they are normalised: each has a plain one of its own. */
+const LETTERS_ALONE =
+  /^[0-9a-z\u00df-\u00f6\u00f8-\u024f\u0400-\u0481\u048a-\u052f\u0621-\u063a\u0641-\u064a\u1e00-\u1eff]+$/;
 /** Small letters that have one spelling only. */
 const PLAIN_TEXT = /^[ 0-9a-z\u00df-\u00f6\u00f8-\u00ff\u0430-\u045f\u0621-\u063a\u0641-\u064a]*$/;
 /** What a capital I with a dot leaves behind. */
@@ -68,9 +71,19 @@ function hiragana(sign: string): string {
   return String.fromCodePoint((sign.codePointAt(0) ?? 0) - 0x60);
 }
 
+const plainLetters: (string | undefined)[] = Array.from({ length: 0x1f00 });
+
 /** The plain spelling of one word in lower case. */
 export function plainWord(word: string): string {
   if (ASCII.test(word)) return word;
+  if (!LETTERS_ALONE.test(word)) return plainText(word);
+  let plain = '';
+  for (let at = 0; at < word.length; at += 1)
+    plain += plainLetters[word.charCodeAt(at)] ??= plainText(word.charAt(at));
+  return plain;
+}
+
+function plainText(word: string): string {
   const bare = word.normalize('NFKD').replace(MARKS, '').normalize('NFC');
   return withoutLookAlikes(bare)
     .replace(SAME, (letter) => sameLetters[letter] ?? letter)
@@ -122,6 +135,8 @@ function withRests(tokens: Token[]): Token[] {
 /** The tokens of one visible text. */
 export function tokensOf(text: string, source = 0): Token[] {
   if (ASCII_WORD.test(text)) return [{ text, accented: text, source, opens: true, rest: 0, pause: false }];
+  if (LETTERS_ALONE.test(text))
+    return [{ text: plainWord(text), accented: text, source, opens: true, rest: 0, pause: false }];
   return cut(text, source);
 }
 

@@ -1,7 +1,7 @@
 // Plain words take a shorter way to the same tokens; a sign of punctuation behind them makes them take the long one.
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { tokensOf, visible } from '../../../src/safety/tongue-words.ts';
+import { plainWord, tokensOf, visible } from '../../../src/safety/tongue-words.ts';
 
 const LAST = 0x6ff;
 const letters = Array.from({ length: LAST + 1 }, (_, code) => String.fromCodePoint(code));
@@ -21,6 +21,17 @@ test('a text is seen as it is with an end of sentence', () => {
     fc.property(texts, (text) => {
       expect(visible(`${text}!`)).toBe(`${visible(text)}!`);
       expect(tokensOf(visible(`${text}!`))).toEqual(tokensOf(visible(text)));
+    }),
+    { numRuns: 2_000 },
+  );
+});
+
+test('a word is as plain as it is before a sign of another script', () => {
+  const sign = '\u0915';
+  const words = texts.map((text) => `${text.replace(/[^\p{L}\p{N}]/gu, '')}\u00e9`);
+  fc.assert(
+    fc.property(words, (word) => {
+      expect(plainWord(word + sign)).toBe(plainWord(word) + sign);
     }),
     { numRuns: 2_000 },
   );
