@@ -48,6 +48,8 @@ export interface ServerProcess extends AsyncDisposable {
 }
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
+/** For the environment of whatever runs TypeScript as it stands: makes its start faster. */
+export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile') };
 
 /**
  * Starts `src/main.ts` on a port the system chooses, and resolves once it listens. A server that ends before that, or
@@ -107,7 +109,7 @@ class Child implements ServerProcess {
         PORT: '0',
         DATA_DIR: options.dataDir,
         RETRIEVAL: 'off',
-        NODE_COMPILE_CACHE: join(root, 'node_modules/.cache/compile'),
+        ...compileCache,
         ...options.env,
       },
       stdio: ['ignore', 'pipe', 'pipe'],

@@ -2,6 +2,7 @@
 import { spawn } from 'node:child_process';
 import type { ChildProcessWithoutNullStreams } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { compileCache } from './server-process.ts';
 import { Grid } from './terminal-grid.ts';
 import { createChanges, deadline, until } from './wait.ts';
 
@@ -32,7 +33,7 @@ export class Terminal implements AsyncDisposable {
     const [command, words] = isTTY
       ? ['script', ['-qec', `stty cols ${COLUMNS} rows 24; exec ${quoted.join(' ')}`, '/dev/null']]
       : [process.execPath, given];
-    const own = { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh' };
+    const own = { PATH: process.env['PATH'] ?? '', TERM: 'xterm', SHELL: '/bin/sh', ...compileCache };
     this.#child = spawn(command, words, { cwd: root, env: { ...own, ...env } });
     this.#child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
