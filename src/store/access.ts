@@ -1,6 +1,7 @@
 // What a store keeps of who may use a session besides its owner, and what it knows of sessions nobody uses any more.
 import type { Right } from '../contract/types.ts';
 import type { AuditFact } from './escalation.ts';
+import type { NewMessage } from './outbox.ts';
 import type { SessionLife } from './store.ts';
 
 /** What somebody may do in one session without being its owner. Its secret is kept nowhere. */
@@ -58,6 +59,8 @@ export interface IdleSession extends SessionLife {
 /** What goes with a removal. */
 export interface RemoveRequest {
   audit?: readonly AuditFact[];
+  /** Messages that tell of the removal: they outlive the session. */
+  outbox?: readonly NewMessage[];
   /** Only if nobody has said anything since that time (ms since 1970). */
   idleSince?: number;
 }

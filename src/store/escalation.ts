@@ -1,6 +1,7 @@
 // What a store keeps for the people behind a session: alerts on their way to somebody, and the record of what was decided.
 import type { AlertStatus, SafetyLevel, Urgency } from '../contract/types.ts';
-import type { SessionLife } from './store.ts';
+import type { NewMessage } from './outbox.ts';
+import type { NewEntry, SessionLife, TurnRecord } from './store.ts';
 
 /** A call for a person, written in the same step as what it is about. [US-41] */
 export interface NewAlert {
@@ -83,4 +84,27 @@ export interface EscalationStore {
 
   /** How many facts there are, by year (UTC), kind and level. */
   auditCounts(): Promise<{ year: number; kind: string; level: SafetyLevel; count: number }[]>;
+}
+
+/** What goes with a note. */
+export interface NoteRequest {
+  /** The version the note was decided from; another one is `stale`. */
+  basis?: number;
+  /** What somebody did about an alert of this session; one that is not there is left out. */
+  alert?: { alertId: string; status: AlertStatus; actor: string };
+  /** As in an admission. */
+  client?: { client: string; care: string };
+  audit?: readonly AuditFact[];
+}
+
+/** A person's words instead of the model's. */
+export interface AnswerRequest {
+  /** Appended first; made for the turn that waits for the words, or null. May be asked twice, like `end`. */
+  entries: (turn: TurnRecord | null) => NewEntry[];
+  text: string;
+  /** Makes the end entry of the turn that waits for them, which has their words then. */
+  end: (turn: TurnRecord) => NewEntry;
+  audit?: readonly AuditFact[];
+  /** Goes with the end of the turn. */
+  outbox?: (turn: TurnRecord) => readonly NewMessage[];
 }

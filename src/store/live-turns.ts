@@ -26,8 +26,9 @@ export interface LiveTurn {
   leaseUntil: number;
 }
 
-/** A lease that ran out long ago. */
+/** A lease that was given back, and one of an earlier process. */
 export const NO_LEASE = Number.NEGATIVE_INFINITY;
+export const FORMER_LEASE = -Number.MAX_VALUE;
 
 export class LiveTurns {
   readonly #byKey = new Map<string, LiveTurn>();

@@ -3,8 +3,11 @@ import { AppError } from '../errors.ts';
 import type { RedisIndex } from './redis-index.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
+import type { MessageArg } from './redis-messages.ts';
+import type { PeopleArgs, RedisPeople } from './redis-people.ts';
 import type { RedisReads } from './redis-reads.ts';
 import type { CreateRequest, NewSession, SessionLife, SessionRecord } from './store.ts';
+import type { Sealer } from './vault.ts';
 import { digest, sessionKey } from './envelope.ts';
 import { taken } from './redis-documents.ts';
 import { makeFields, toSession } from './redis-records.ts';
@@ -21,6 +24,7 @@ export class RedisCreation {
   readonly #index: RedisIndex;
   readonly #reads: RedisReads;
   readonly #keys: RedisKeys;
+  readonly #people: RedisPeople;
   readonly #remove: (life: SessionLife) => Promise<boolean>;
 
   constructor(
@@ -28,26 +32,41 @@ export class RedisCreation {
     index: RedisIndex,
     reads: RedisReads,
     keys: RedisKeys,
+    people: RedisPeople,
     remove: (life: SessionLife) => Promise<boolean>,
   ) {
     this.#link = link;
     this.#index = index;
     this.#reads = reads;
     this.#keys = keys;
+    this.#people = people;
     this.#remove = remove;
   }
 
-  async create({ session, createKey, idGiven }: CreateRequest): Promise<Created> {
+  async create(request: CreateRequest): Promise<Created> {
+    const { session, createKey, idGiven, outbox } = request;
     const key = createKey === null ? null : digest(session.tenant, session.owner, createKey);
     const before = key === null ? undefined : await this.#madeBy(await this.#index.createKey(key));
     if (before) return known(before, session.sessionId, idGiven);
+    const make = ({ sealed }: PeopleArgs) => this.#make(request, key, (sealer) => sealed(sealer).messages);
+    // told once the key is kept: a session that is taken back was never there
+    return this.#people.with(session, { outbox }, make, ({ created }) => !created);
+  }
+
+  async #make(
+    { session, idGiven }: CreateRequest,
+    key: string | null,
+    messages: (sealer: Sealer) => MessageArg[],
+  ): Promise<Created> {
     const base = this.#index.base(session);
     const place = await this.#index.place(session);
-    const document = JSON.stringify({ fields: makeFields(session, place, key, this.#keys.make(base)) });
-    const [kind, fields] = listOf(await this.#link.run(steps.create, base, [document]));
+    const dataKey = this.#keys.make(base);
+    const fields = makeFields(session, place, key, dataKey);
+    const document = JSON.stringify({ fields, messages: messages(dataKey.sealer) });
+    const [kind, made] = listOf(await this.#link.run(steps.create, base, [document]));
     if (kind !== 'made') await this.#index.unplace(session, place);
     if (kind === 'used') throw new Error('An epoch is used only once');
-    const found = Fields.ofList(fields);
+    const found = Fields.ofList(made);
     const there = toSession(found, this.#keys.sealer(base, found.text('k')));
     if (kind === 'made')
       return key === null ? { created: true, session: there } : this.#keep(key, there, idGiven);

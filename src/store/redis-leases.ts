@@ -12,6 +12,7 @@ import { steps } from './redis-steps.ts';
 interface Taken {
   session: SessionRecord;
   view: TurnView;
+  why: 'released' | 'expired';
 }
 
 /** More sessions are looked at than turns are wanted: other nodes look for the same. */
@@ -86,7 +87,7 @@ export class RedisLeases {
   async #take(one: Listed, leaseMs: number, overdueMs: number): Promise<Taken | undefined> {
     const base = this.#index.baseOf(one.digest);
     const args = [leaseMs, overdueMs, RESTART_MS, this.#keys.vault.masters.join(' ')];
-    const [kind, what, view] = listOf(await this.#link.run(steps.take, base, args));
+    const [kind, what, view, why] = listOf(await this.#link.run(steps.take, base, args));
     if (kind === 'none') await this.#index.relist(one, null);
     if (kind === 'held') await this.#index.relist(one, numberOf(what));
     if (kind === 'foreign') throw new AppError('STORE_UNAVAILABLE');
@@ -97,7 +98,7 @@ export class RedisLeases {
     if (await this.#isLess(session)) return undefined;
     // where that fails, the next renewal does it
     await this.#index.enlist(session, leaseMs).catch(() => undefined);
-    return { session, view: toView(view, sealer) };
+    return { session, view: toView(view, sealer), why: why === 'released' ? 'released' : 'expired' };
   }
 }
 

@@ -2,6 +2,7 @@
 // written before the step, and put right after it.
 import { AppError } from '../errors.ts';
 import type { AuditFact, NewAlert } from './escalation.ts';
+import type { NewMessage } from './outbox.ts';
 import type { AlertArg } from './redis-alerts.ts';
 import type { FactArg } from './redis-audit.ts';
 import type { RedisIndex } from './redis-index.ts';
@@ -12,6 +13,9 @@ import type { Sealer } from './vault.ts';
 import { alertArgs, alertChange, RedisAlerts } from './redis-alerts.ts';
 import { RedisAudit } from './redis-audit.ts';
 import { clientArg, RedisClients } from './redis-clients.ts';
+import type { MessageArg } from './redis-messages.ts';
+import { messageArgs } from './redis-messages.ts';
+import { RedisOutbox } from './redis-outbox.ts';
 
 /** What a step may carry besides what it does to the session. */
 interface Carried {
@@ -19,13 +23,19 @@ interface Carried {
   audit?: readonly AuditFact[] | undefined;
   client?: { client: string; care: string } | null | undefined;
   alert?: NoteRequest['alert'];
+  outbox?: readonly NewMessage[] | undefined;
 }
 
 /** The same as its script takes it. */
 export interface PeopleArgs {
   facts: FactArg[];
   /** What is sealed by the key of the session. */
-  sealed: (sealer: Sealer) => { alerts: AlertArg[]; client: string; alert: object };
+  sealed: (sealer: Sealer) => {
+    alerts: AlertArg[];
+    client: string;
+    alert: object;
+    messages: MessageArg[];
+  };
 }
 
 /** Facts that nodes left behind are looked for this often. */
@@ -35,16 +45,24 @@ export class RedisPeople implements Disposable {
   readonly alerts: RedisAlerts;
   readonly audit: RedisAudit;
   readonly clients: RedisClients;
+  readonly outbox: RedisOutbox;
   readonly #index: RedisIndex;
   readonly #timer: NodeJS.Timeout;
   readonly #onFault: (error: unknown) => void;
 
-  constructor(link: RedisLink, index: RedisIndex, keys: RedisKeys, onFault: (error: unknown) => void) {
+  constructor(
+    link: RedisLink,
+    index: RedisIndex,
+    keys: RedisKeys,
+    onFault: (error: unknown) => void,
+    onErased: () => void,
+  ) {
     this.#onFault = onFault;
     this.#index = index;
     this.alerts = new RedisAlerts(link, keys, onFault);
     this.audit = new RedisAudit(link, onFault);
     this.clients = new RedisClients(link, keys);
+    this.outbox = new RedisOutbox(link, keys, onFault, onErased);
     const sweep = () => void this.audit.sweep().catch(() => undefined);
     this.#timer = setInterval(sweep, SWEEP_MS * (0.75 + Math.random() / 2));
     this.#timer.unref();
@@ -53,7 +71,7 @@ export class RedisPeople implements Disposable {
   /** Takes a step; an answer of which `isRefused` holds, or an error that is an answer, means that nothing was stored. */
   async with<T>(
     ref: SessionRef,
-    { alerts = [], audit = [], client = null, alert }: Carried,
+    { alerts = [], audit = [], client = null, alert, outbox: told = [] }: Carried,
     step: (args: PeopleArgs) => Promise<T>,
     isRefused: (result: T) => boolean = () => false,
   ): Promise<T> {
@@ -63,6 +81,7 @@ export class RedisPeople implements Disposable {
       this.audit.before(base, audit),
       client && this.clients.before(base, ref.tenant, client.client),
       alert && this.alerts.beforeChange(alert.alertId, alert.status),
+      this.outbox.before(base, told),
     ]);
     const args: PeopleArgs = {
       facts: outbox.facts,
@@ -70,18 +89,23 @@ export class RedisPeople implements Disposable {
         alerts: alertArgs(calls.alerts, ref, sealer),
         client: client ? clientArg(ref.tenant, client, sealer) : '',
         alert: alert ? alertChange(alert, sealer) : {},
+        messages: messageArgs(told, sealer),
       }),
     };
     try {
       const result = await step(args);
-      if (isRefused(result)) await this.alerts.refused(ref, calls);
+      const isStored = !isRefused(result);
+      if (!isStored) await this.alerts.refused(ref, calls);
       else if (alert) await this.alerts.changed(alert.alertId);
-      await this.audit.flush(outbox);
+      await Promise.all([this.audit.flush(outbox), this.outbox.after(base, told, isStored)]);
       return result;
     } catch (error) {
       // whether it was stored is not known then, and who looks for what nodes leave behind finds out
       const isAnswer = error instanceof AppError && error.code !== 'STORE_UNAVAILABLE';
-      if (isAnswer) await Promise.all([this.alerts.refused(ref, calls), this.audit.flush(outbox)]);
+      if (isAnswer) {
+        const left = [this.audit.flush(outbox), this.outbox.after(base, told, false)];
+        await Promise.all([this.alerts.refused(ref, calls), ...left]);
+      }
       throw error;
     }
   }

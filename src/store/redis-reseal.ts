@@ -7,6 +7,7 @@ import type { Sealer } from './vault.ts';
 import { moveAlert } from './redis-alerts.ts';
 import { moveClient } from './redis-clients.ts';
 import { moveGrant } from './redis-grants.ts';
+import { moveMessage } from './redis-messages.ts';
 import { moveAsked, moveEntry, moveFields } from './redis-records.ts';
 import { Fields, listOf, textOf, textsOf } from './redis-reply.ts';
 import { steps } from './redis-steps.ts';
@@ -45,6 +46,10 @@ export class RedisReseal {
       entries: await this.#copyLog(base, log, key.sealer),
       turns: await this.#copyTurns(base, asked, key.sealer),
       alerts: await this.#moved(`${base}:a`, (id, value) => moveAlert(id, value, key.sealer)),
+      messages: textsOf(await this.#link.send(base, 'LRANGE', `${base}:m`, '0', '-1')).map((seen) => [
+        seen,
+        moveMessage(seen, key.sealer),
+      ]),
       grants: await this.#moved(`${base}:g`, (id, value) => moveGrant(id, value, key.sealer)),
     };
     const answer = await this.#link.run(steps.reseal, base, [JSON.stringify(document)]);

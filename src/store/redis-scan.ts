@@ -9,6 +9,7 @@ import { Fields, listOf, textOf, textsOf } from './redis-reply.ts';
 /** Keys looked at in one go, about. */
 const AT_ONCE = 500;
 const START = '0';
+const TYPES = { s: 'hash', m: 'list' } as const;
 
 /** A place in the scan of all servers: which one, its cursor, and the last session of those behind the cursor that is done. */
 interface Place {
@@ -28,20 +29,24 @@ export class RedisScan {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
   readonly #keys: RedisKeys;
-  readonly #pattern: string;
+  readonly #prefix: string;
 
   constructor(link: RedisLink, index: RedisIndex, keys: RedisKeys) {
     this.#link = link;
     this.#index = index;
     this.#keys = keys;
-    this.#pattern = `${link.prefix.replaceAll(/[*?[\]\\^]/g, '\\$&')}:{*}:s`;
+    this.#prefix = link.prefix.replaceAll(/[*?[\]\\^]/g, '\\$&');
   }
 
-  /** Sessions of one server, a few at a time. One that is there all the while is among them, seldom twice. @throws STORE_UNAVAILABLE */
-  async page(master: Master, cursor: string = START): Promise<ScanPage> {
-    const scan = ['SCAN', cursor, 'MATCH', this.#pattern, 'COUNT', String(AT_ONCE), 'TYPE', 'hash'];
+  /**
+   * Sessions of one server, a few at a time; `m`: also those that are gone, of which messages wait. One that is there all the while is
+   * among them, seldom twice. @throws STORE_UNAVAILABLE
+   */
+  async page(master: Master, cursor: string = START, of: keyof typeof TYPES = 's'): Promise<ScanPage> {
+    const pattern = `${this.#prefix}:{*}:${of}`;
+    const scan = ['SCAN', cursor, 'MATCH', pattern, 'COUNT', String(AT_ONCE), 'TYPE', TYPES[of]];
     const [next, keys] = listOf(await master.send(...scan));
-    const sessions = textsOf(keys).flatMap((key) => /\{([\w-]{43})\}:s$/.exec(key)?.[1] ?? []);
+    const sessions = textsOf(keys).flatMap((key) => /\{([\w-]{43})\}:[sm]$/.exec(key)?.[1] ?? []);
     return { sessions: sessions.sort(), next: textOf(next) === START ? null : textOf(next) };
   }
 

@@ -6,6 +6,7 @@ import type { Master, RedisLink } from './redis-link.ts';
 import type { RedisScan } from './redis-scan.ts';
 import { nameOf } from './redis-keys.ts';
 import { loadScript } from './redis-link.ts';
+import { OWN_PLAIN, rewrapMessages } from './redis-messages.ts';
 import { textOf, textsOf } from './redis-reply.ts';
 import { RedisReseal } from './redis-reseal.ts';
 import { steps } from './redis-steps.ts';
@@ -161,8 +162,26 @@ export class RedisVault implements Disposable {
   /** Sees to all sessions that are wrapped by one of these. */
   async #pass(ids: ReadonlySet<string>): Promise<Pass> {
     const pass = { changed: 0, left: 0, failed: 0 };
-    for (const master of this.#link.masters()) await this.#passOf(master, ids, pass);
+    for (const master of this.#link.masters()) {
+      await this.#passOf(master, ids, pass);
+      await this.#messagesOf(master, ids, pass);
+    }
     return pass;
+  }
+
+  /** What is told of sessions that are gone has keys of its own. */
+  async #messagesOf(master: Master, ids: ReadonlySet<string>, pass: Pass): Promise<void> {
+    for (let cursor: string | undefined; ;) {
+      const { sessions, next } = await this.#scan.page(master, cursor, 'm');
+      for (const session of sessions) {
+        if (this.#isClosed) return;
+        pass.changed += await rewrapMessages(this.#link, this.#keys, this.#index.baseOf(session), (own) =>
+          ids.has(own === OWN_PLAIN ? PLAIN : masterOf(own)),
+        );
+      }
+      if (next === null) return;
+      cursor = next;
+    }
   }
 
   async #passOf(master: Master, ids: ReadonlySet<string>, pass: Pass): Promise<void> {

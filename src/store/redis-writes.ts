@@ -59,7 +59,7 @@ export class RedisWrites {
   }
 
   async admit(request: AdmitRequest): Promise<Admitted> {
-    const { session, basis, leaseMs, alerts, audit, client } = request;
+    const { session, basis, leaseMs, alerts, audit, client, outbox } = request;
     const base = this.#index.base(session);
     await this.#index.expect(session, leaseMs);
     const place = basis === null ? await this.#index.place(session) : null;
@@ -79,7 +79,7 @@ export class RedisWrites {
         );
         return readAdmitted(request, reply, (wrapped) => this.#keys.sealer(base, wrapped));
       };
-      const carried = { alerts, audit, client };
+      const carried = { alerts, audit, client, outbox };
       const admitted = await this.#people.with(session, carried, admit, ({ kind }) => kind !== 'admitted');
       if (admitted.kind === 'admitted') this.#reads.keep(base, request);
       else await unplace();
@@ -128,7 +128,7 @@ export class RedisWrites {
   }
 
   async finish(lease: Lease, request: FinishRequest): Promise<'finished' | Fenced> {
-    const { state, entries, after, completes, safety, audit } = request;
+    const { state, entries, after, completes, safety, audit, outbox } = request;
     const end = entries.findIndex((entry) => !isWords(entry));
     if (entries[end]?.event !== (state === 'done' ? 'therapist:done' : 'therapist:error')) {
       throw new Error(`No end entry for a turn that is ${state}`);
@@ -146,7 +146,7 @@ export class RedisWrites {
       gen: String(generation),
       state,
     };
-    return this.#people.with(lease, { audit }, async ({ facts }) => {
+    const step = async ({ facts, sealed: people }: PeopleArgs) => {
       let words: TurnEntry[] | Fenced = entries.slice(0, end).filter(isWords);
       for (;;) {
         const last: TurnEntry[] = words;
@@ -155,6 +155,7 @@ export class RedisWrites {
             words: last.map((word) => wordArg(word, sealer)),
             entries: entries.slice(end).map((entry) => entryArg(entry, sealer)),
             fields: changeFields(change, sealer),
+            messages: people(sealer).messages,
           };
           return this.#step(steps.finish, base, { ...document, kid, facts, ...sealed });
         });
@@ -162,7 +163,8 @@ export class RedisWrites {
         words = await this.#freshOf(lease, words);
         if (words === 'fenced') return 'fenced';
       }
-    });
+    };
+    return this.#people.with(lease, { audit, outbox }, step, (ended) => ended === 'fenced');
   }
 
   async cancel(life: SessionLife, turnId: string | null): ReturnType<Store['cancel']> {
@@ -209,20 +211,29 @@ export class RedisWrites {
 
   async answer(life: SessionLife, request: AnswerRequest): ReturnType<Store['answer']> {
     const base = this.#index.base(life);
-    return this.#people.with(life, { audit: request.audit }, async ({ facts }) => {
-      for (;;) {
-        const seen = await this.#reads.seen(life);
-        if (!seen) throw new AppError('SESSION_NOT_FOUND');
-        const { reply, sealer } = await this.#keys.with(base, (key) => {
-          const document = { epoch: life.epoch, kid: key.kid, facts, ...answerOf(seen, request, key.sealer) };
-          return this.#step(steps.answer, base, document);
-        });
-        const [kind, view] = listOf(reply);
-        if (kind === 'gone') throw new AppError('SESSION_NOT_FOUND');
-        if (kind === 'noted') return { ended: null };
-        if (kind === 'ended') return { ended: toView(view, sealer).turn };
-      }
-    });
+    for (;;) {
+      const seen = await this.#reads.seen(life);
+      if (!seen) throw new AppError('SESSION_NOT_FOUND');
+      const waiting = seen.view?.turn.plan.care.awaitsHuman ? seen.view.turn : undefined;
+      const outbox = waiting && request.outbox?.(waiting);
+      const answered = await this.#people.with(
+        life,
+        { audit: request.audit, outbox },
+        async ({ facts, sealed }) => {
+          const { reply, sealer } = await this.#keys.with(base, (key) => {
+            const said = { facts, messages: sealed(key.sealer).messages };
+            const document = { epoch: life.epoch, kid: key.kid, ...said };
+            return this.#step(steps.answer, base, { ...document, ...answerOf(seen, request, key.sealer) });
+          });
+          const [kind, view] = listOf(reply);
+          if (kind === 'gone') throw new AppError('SESSION_NOT_FOUND');
+          if (kind === 'noted') return { ended: null };
+          return kind === 'ended' ? { ended: toView(view, sealer).turn } : undefined;
+        },
+        (answer) => answer === undefined,
+      );
+      if (answered) return answered;
+    }
   }
 
   /** How the steps that hold a turn say which. */

@@ -4,6 +4,7 @@ import type { AlertStatus } from '../contract/types.ts';
 import type { Log } from '../log.ts';
 import type { NewCapability, RemoveRequest } from './access.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
+import type { OutboxStore } from './outbox.ts';
 import type { RedisLink } from './redis-link.ts';
 import type {
   AdmitRequest,
@@ -37,7 +38,7 @@ import { RedisScan } from './redis-scan.ts';
 import { RedisVault } from './redis-vault.ts';
 import { Vault } from './vault.ts';
 import { Watchers } from './watchers.ts';
-import { listOf, textOf } from './redis-reply.ts';
+import { removeSession } from './redis-removal.ts';
 import { steps } from './redis-steps.ts';
 import { RedisWrites } from './redis-writes.ts';
 
@@ -50,9 +51,9 @@ export class RedisStore implements Store {
   readonly name = 'redis';
   /** At most forty appends a second of one turn. */
   readonly gatherMs = 25;
+  readonly outbox: OutboxStore;
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
-  readonly #keys: RedisKeys;
   readonly #vault: RedisVault;
   readonly #scan: RedisScan;
   readonly #lists: RedisLists;
@@ -64,6 +65,7 @@ export class RedisStore implements Store {
   readonly #creation: RedisCreation;
   readonly #leases: RedisLeases;
   readonly #people: RedisPeople;
+  readonly #remove: (session: SessionRecord, also: RemoveRequest) => Promise<boolean>;
   readonly #tails = new RedisTails();
   readonly #watchers: Watchers;
   /** When somebody last told that a session lost entries. */
@@ -79,7 +81,6 @@ export class RedisStore implements Store {
     const index = new RedisIndex(link);
     const keys = new RedisKeys(link, vault);
     this.#index = index;
-    this.#keys = keys;
     this.#scan = new RedisScan(link, index, keys);
     this.#lists = new RedisLists(link, index, keys);
     this.#compaction = new RedisCompaction(link, index);
@@ -88,11 +89,17 @@ export class RedisStore implements Store {
     const erase = () => void this.#erasure.want().catch(this.#onFault);
     this.#vault = new RedisVault(link, index, keys, this.#scan, log, erase);
     this.#reads = new RedisReads(link, index, keys);
-    this.#people = new RedisPeople(link, index, keys, this.#onFault);
+    this.#people = new RedisPeople(link, index, keys, this.#onFault, erase);
+    this.outbox = this.#people.outbox;
     const lost = (life: SessionLife, seq: number) => this.#lost(life, seq);
     this.#writes = new RedisWrites(link, index, this.#reads, keys, this.#people, lost);
     this.#leases = new RedisLeases(link, index, keys, log, (session) => this.#isLess(session));
-    this.#creation = new RedisCreation(link, index, this.#reads, keys, (life) => this.remove(life));
+    this.#creation = new RedisCreation(link, index, this.#reads, keys, this.#people, (life) =>
+      this.remove(life),
+    );
+    const parts = { link, index, keys, people: this.#people, creation: this.#creation };
+    this.#remove = (session, also) =>
+      removeSession({ ...parts, erasure: this.#erasure, onFault: this.#onFault }, session, also);
     this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
   }
 
@@ -267,23 +274,9 @@ export class RedisStore implements Store {
     return this.#reads.turnOfInput(life, inputId);
   }
 
-  async remove(life: SessionLife, { audit, idleSince }: RemoveRequest = {}): Promise<boolean> {
+  async remove(life: SessionLife, also: RemoveRequest = {}): Promise<boolean> {
     const session = await this.session(life);
-    if (session?.epoch !== life.epoch) return false;
-    const base = this.#index.base(life);
-    return this.#people.with(life, { audit }, async ({ facts }) => {
-      const document = JSON.stringify({ epoch: life.epoch, facts, idle: idleSince });
-      const gone = listOf(await this.#link.run(steps.remove, base, [document]));
-      if (gone.length === 0) return false;
-      const [place, key, client, wrapped, ...alerts] = gone.map((one) => (one === null ? '' : textOf(one)));
-      const sealer = this.#keys.sealer(base, wrapped ?? '');
-      this.#keys.forget(base);
-      if (place) await this.#index.unplace(session, place);
-      if (key) await this.#creation.forget(key, life);
-      await this.#people.removed(life, alerts, client ?? '', sealer);
-      await this.#erasure.want().catch(this.#onFault);
-      return true;
-    });
+    return session?.epoch === life.epoch && this.#remove(session, also);
   }
 
   list(tenant: string, owner: string | null, after: string | null, limit: number) {

@@ -3,12 +3,13 @@ import type { Place } from './sqlite-keys.ts';
 import type { LogRecord } from './store.ts';
 import type { Vault } from './vault.ts';
 import { fold } from './fold.ts';
-import { LiveTurns, NO_LEASE } from './live-turns.ts';
+import { FORMER_LEASE, LiveTurns } from './live-turns.ts';
 import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAlerts } from './sqlite-alerts.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteKeys } from './sqlite-keys.ts';
 import { SqliteLog } from './sqlite-log.ts';
+import { SqliteOutbox } from './sqlite-outbox.ts';
 import { SqliteSessions } from './sqlite-sessions.ts';
 import { SqliteTurns } from './sqlite-turns.ts';
 
@@ -20,6 +21,7 @@ export interface SqliteData {
   readonly turns: SqliteTurns;
   readonly alerts: SqliteAlerts;
   readonly audit: SqliteAudit;
+  readonly outbox: SqliteOutbox;
   readonly access: SqliteAccess;
   readonly keys: SqliteKeys;
 }
@@ -49,13 +51,14 @@ export function loadData(db: DatabaseSync, vault: Vault, elapsed: () => number):
       tail,
       journalFrom: rows.length > 0 ? Math.min(...rows.map(({ id }) => id)) : null,
       lastCall: [],
-      leaseUntil: NO_LEASE,
+      leaseUntil: FORMER_LEASE,
     });
   }
   const sessions = new SqliteSessions(db, lives, keys);
   const access = new SqliteAccess(db, sessions, elapsed);
   const [alerts, audit] = [new SqliteAlerts(db, keys), new SqliteAudit(db)];
-  return { lives, log, turns, sessions, alerts, audit, access, keys };
+  const outbox = new SqliteOutbox(db, keys);
+  return { lives, log, turns, sessions, alerts, audit, outbox, access, keys };
 }
 
 function packedBehind(log: SqliteLog, place: Place, after: number): LogRecord[] {

@@ -7,7 +7,7 @@ import { numberOf, textOf } from './columns.ts';
 import { mastersInUse, refuse } from './sqlite-file.ts';
 import { SqliteKeys } from './sqlite-keys.ts';
 import type { SealedTable } from './sqlite-records.ts';
-import { sealedTables } from './sqlite-records.ts';
+import { messageOf, sealedTables } from './sqlite-records.ts';
 
 /** Keys wrapped anew in one step. */
 const BATCH = 100;
@@ -30,6 +30,7 @@ export function encrypt(db: DatabaseSync, vault: Vault, log: VaultLog): void {
   if (!db.prepare('SELECT 1 FROM chores WHERE name = ?').get(ENCRYPT)) return;
   try {
     const sessions = encryptSessions(db, vault);
+    encryptMessages(db, vault);
     // pages keep what lay in them before, and this writes them all anew; in memory they might not have room
     db.exec('PRAGMA temp_store = FILE; VACUUM; PRAGMA temp_store = MEMORY; PRAGMA wal_checkpoint(TRUNCATE)');
     db.prepare('DELETE FROM chores WHERE name = ?').run(ENCRYPT);
@@ -72,6 +73,20 @@ function encryptSessions(db: DatabaseSync, vault: Vault): number {
   }
 }
 
+/** Messages of removed sessions get keys of their own. */
+function encryptMessages(db: DatabaseSync, vault: Vault): void {
+  const keys = new SqliteKeys(db, vault);
+  const plain = db.prepare('SELECT * FROM messages WHERE session IS NULL AND data_key IS NULL');
+  const keep = db.prepare('UPDATE messages SET data_key = ?, body = ? WHERE id = ?');
+  db.exec('BEGIN IMMEDIATE');
+  for (const row of plain.all()) {
+    const name = textOf(row, 'name');
+    const { slot, sealer } = keys.make(name);
+    keep.run(slot, messageOf.move(textOf(row, 'body'), sealer, name), numberOf(row, 'id'));
+  }
+  db.exec('COMMIT');
+}
+
 /** Seals the rows of one session in a table. */
 function sealerOf(db: DatabaseSync, table: SealedTable): (session: number, sealer: Sealer) => void {
   const { name, session, key, where, columns } = table;
@@ -102,11 +117,13 @@ export async function rewrap(
   const old = mastersInUse(db).filter((id) => id !== current);
   if (current === undefined || old.length === 0) return;
   let damaged = 0;
-  for (let after: number | undefined = 0; after !== undefined;) {
-    const from: number = after;
-    const done = await commit.run(() => keys.rewrap(from, BATCH));
-    damaged += done.damaged;
-    after = done.next;
+  for (const table of ['sessions', 'messages'] as const) {
+    for (let after: number | undefined = 0; after !== undefined;) {
+      const from: number = after;
+      const done = await commit.run(() => keys.rewrap(table, from, BATCH));
+      damaged += done.damaged;
+      after = done.next;
+    }
   }
   if (damaged > 0) log.warn({ damaged }, 'data keys are damaged: their sessions cannot be read');
   await commit.run(() => void db.prepare('DELETE FROM vault WHERE master <> ?').run(current));

@@ -13,6 +13,10 @@ const CHECKPOINT_PAGES = 4_000;
 /** What stays of the write-ahead file after a burst. */
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 
+/** The database in the data directory, and what a restore that was cut off leaves beside it. */
+export const DATABASE = 'stillpoint.db';
+const UNFINISHED = '.restoring';
+
 /** What the person who starts the server has to change; everything is as it was. */
 class Refusal extends Error {}
 
@@ -30,6 +34,7 @@ export function openFile(path: string, { directory, durability, vault }: FileOpt
     if (path !== ':memory:') {
       lookAt(path, vault);
       makePrivate(path);
+      clearUnfinished(path);
     }
     db = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
     db.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = ${synchronous}; PRAGMA secure_delete = ON`);
@@ -43,6 +48,12 @@ export function openFile(path: string, { directory, durability, vault }: FileOpt
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new Error(`The data in ${directory} cannot be opened: ${reason}`, { cause });
   }
+}
+
+/** Where a restore makes the database ready, in a directory that the caller holds; what lay there is gone. */
+export function clearUnfinished(path: string): string {
+  for (const end of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${UNFINISHED}${end}`, { force: true });
+  return `${path}${UNFINISHED}`;
 }
 
 /** Ids of the master keys that data keys of a database may be wrapped by. */

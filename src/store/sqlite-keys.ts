@@ -14,6 +14,14 @@ export interface Place {
 /** To join the data key to a row of `sessions`. */
 export const JOIN_KEY = 'LEFT JOIN data_keys ON data_keys.slot = sessions.data_key';
 
+/** To join to a row of `messages` the key it is sealed by: that of its session, or its own where it has none. */
+export const JOIN_MESSAGE_KEY =
+  'LEFT JOIN sessions ON sessions.id = messages.session ' +
+  'LEFT JOIN data_keys ON data_keys.slot = coalesce(sessions.data_key, messages.data_key)';
+/** That key as `sealer` and `drop` know it. */
+export const MESSAGE_KEY =
+  'coalesce(sessions.key, messages.name) AS key, coalesce(sessions.data_key, messages.data_key) AS data_key, wrapped';
+
 export class SqliteKeys {
   readonly #vault: Vault;
   readonly #isEncrypted: boolean;
@@ -28,6 +36,9 @@ export class SqliteKeys {
       set: db.prepare('UPDATE data_keys SET wrapped = ? WHERE slot = ?'),
       behind: db.prepare(
         `SELECT id, key, data_key, wrapped FROM sessions ${JOIN_KEY} WHERE id > ? ORDER BY id LIMIT ?`,
+      ),
+      behindMessages: db.prepare(
+        'SELECT id, name AS key, data_key, wrapped FROM messages JOIN data_keys ON slot = data_key WHERE id > ? ORDER BY id LIMIT ?',
       ),
     };
   }
@@ -57,11 +68,16 @@ export class SqliteKeys {
   }
 
   /**
-   * Wraps the keys of up to `limit` sessions behind a row number by the first master key, where another one does. Answers the row
+   * Wraps the keys of up to `limit` sessions, or of messages with a key of their own, behind a row number by the first master key, where another one does. Answers the row
    * number to go on behind, undefined when there are no more, and how many keys could not be opened: they stay as they are.
    */
-  rewrap(after: number, limit: number): { next: number | undefined; damaged: number } {
-    const rows = this.#statements.behind.all(after, limit);
+  rewrap(
+    of: 'sessions' | 'messages',
+    after: number,
+    limit: number,
+  ): { next: number | undefined; damaged: number } {
+    const { behind, behindMessages } = this.#statements;
+    const rows = (of === 'sessions' ? behind : behindMessages).all(after, limit);
     const damaged = rows.filter((row) => !this.#rewrap(row)).length;
     const last = rows.at(-1);
     return { next: last && numberOf(last, 'id'), damaged };

@@ -2,6 +2,7 @@
 import type { Row } from './columns.ts';
 import type { AlertRecord, NewAlert } from './escalation.ts';
 import type { CapabilityRecord } from './access.ts';
+import type { NewMessage } from './outbox.ts';
 import type { ListedSession, LogRecord, SessionRecord, TurnPlan, TurnRecord } from './store.ts';
 import { numberOf, textOf } from './columns.ts';
 import { Envelope } from './envelope.ts';
@@ -44,6 +45,9 @@ export const callOf = new Envelope<Call>('alert call');
 export const courseOf = new Envelope<Course>('alert course');
 /** By the id of the capability. */
 export const grantedOf = new Envelope<Granted>('capability');
+
+/** By the name under which the message lies. */
+export const messageOf = new Envelope<Pick<NewMessage, 'messageId' | 'body'>>('message');
 
 /** The event of a row that packs several words. */
 export const WORDS = 'words';
@@ -114,5 +118,12 @@ export const sealedTables: readonly SealedTable[] = [
     key: 'id',
     where: (row) => textOf(row, 'capability_id'),
     columns: { what: () => grantedOf },
+  },
+  {
+    name: 'messages',
+    session: 'session',
+    key: 'id',
+    where: (row) => textOf(row, 'name'),
+    columns: { body: () => messageOf },
   },
 ];

@@ -23,6 +23,7 @@ const UNCARED = `{"safety":${NO_RISK},"isFixed":false,"awaitsHuman":false,"ref":
  *   cannot be changed by SQL where they are encrypted.
  * - `audit` holds plain text, so that it can be checked without this program; the schema itself refuses to change it.
  *   `audit_counts` counts its records, so that nobody has to read them all.
+ * - `messages` of a removed session have no session; each of them has a data key of its own.
  */
 const migrations = [
   `
@@ -190,6 +191,25 @@ const migrations = [
   UPDATE turns SET turn_id = digest(turn_id);
   UPDATE alerts SET alert_id = digest(alert_id);
   `,
+  // Schema version 4 told nobody outside of anything.
+  `
+  CREATE TABLE messages (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    name TEXT NOT NULL UNIQUE,
+    receiver TEXT NOT NULL,
+    lane TEXT NOT NULL,
+    session INTEGER,
+    data_key INTEGER,
+    at REAL NOT NULL,
+    due_at REAL,
+    tries INTEGER NOT NULL DEFAULT 0,
+    body TEXT NOT NULL
+  ) STRICT;
+  CREATE INDEX messages_of_session ON messages (session);
+  CREATE INDEX messages_of_lane ON messages (lane, id);
+  CREATE INDEX messages_of_receiver ON messages (receiver, id);
+  CREATE INDEX messages_due ON messages (receiver, due_at, id) WHERE due_at IS NOT NULL;
+  `,
 ];
 
 /** When somebody last said something, of a session of schema version 3; where its record is damaged, now. */
@@ -226,7 +246,8 @@ function beginning(progress: string): string {
       "alpha_started":false,"alpha_declined":false}')`;
 }
 
-function schemaVersion(db: DatabaseSync): number {
+/** 0 of a database that holds nothing of this program. */
+export function schemaVersion(db: DatabaseSync): number {
   return Number(db.prepare('PRAGMA user_version').get()?.['user_version']);
 }
 

@@ -27,7 +27,7 @@ export interface ListedPlace extends Place {
 }
 
 /** What goes with a session. */
-const OWN_TABLES = ['turns', 'create_keys', 'clients', 'alerts', 'capabilities'];
+export const OWN_TABLES = ['turns', 'create_keys', 'clients', 'alerts', 'capabilities', 'messages'];
 const PLACE = 'sessions.id, key, epoch, last_seq, last_interaction_at, data_key, wrapped';
 const LISTED = `${PLACE}, identity, state`;
 

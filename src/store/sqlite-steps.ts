@@ -4,6 +4,8 @@ import type { RemoveRequest } from './access.ts';
 import type { AuditFact } from './escalation.ts';
 import type { Step } from './group-commit.ts';
 import type { LiveTurn } from './live-turns.ts';
+import type { NewMessage } from './outbox.ts';
+import { NO_LEASE } from './live-turns.ts';
 import type { SqliteData } from './sqlite-data.ts';
 import type { StoredSession } from './sqlite-sessions.ts';
 import type {
@@ -21,7 +23,6 @@ import type {
   Store,
   TurnEntry,
   TurnRecord,
-  TurnView,
 } from './store.ts';
 import { digest, sessionKey } from './envelope.ts';
 import { freshWords, isWords } from './fold.ts';
@@ -44,7 +45,10 @@ export class SqliteSteps {
     this.#clock = clock;
   }
 
-  create(step: Step, { session, createKey, idGiven }: CreateRequest): Awaited<ReturnType<Store['create']>> {
+  create(
+    step: Step,
+    { session, createKey, idGiven, outbox }: CreateRequest,
+  ): Awaited<ReturnType<Store['create']>> {
     const { sessions } = this.#data;
     const made = createKey === null ? null : digest(session.tenant, session.owner, createKey);
     const before = made === null ? undefined : sessions.ofCreateKey(made);
@@ -56,7 +60,9 @@ export class SqliteSteps {
     const key = sessionKey(session);
     if (sessions.get(key)) throw taken();
     step.changed(key);
-    return { created: true, session: sessions.insert(session, this.#clock.now(), made).session };
+    const stored = sessions.insert(session, this.#clock.now(), made);
+    this.#tell(stored, outbox);
+    return { created: true, session: stored.session };
   }
 
   admit(step: Step, request: AdmitRequest): Admitted {
@@ -123,6 +129,7 @@ export class SqliteSteps {
       turnCount: session.turnCount + (request.state === 'done' ? 1 : 0),
     });
     this.#attest(request.audit);
+    this.#tell(stored, request.outbox);
     return 'finished';
   }
 
@@ -140,15 +147,16 @@ export class SqliteSteps {
     return { turnId: ended.turn.turnId, state: ended.turn.state, wasLive: false };
   }
 
-  takeOver(step: Step, leaseMs: number, limit: number): { session: SessionRecord; view: TurnView }[] {
+  takeOver(step: Step, leaseMs: number, limit: number): Awaited<ReturnType<Store['takeOver']>> {
     const { lives, sessions } = this.#data;
     const elapsed = this.#clock.elapsed();
     return lives.leaseless(elapsed, limit).map((live) => {
       const stored = sessions.get(live.key);
       if (!stored) throw new Error('A live turn has no session');
+      const why = live.leaseUntil === NO_LEASE ? 'released' : 'expired';
       this.#update(step, live, { ...live.turn, generation: live.turn.generation + 1 });
       lives.change(step, live, { leaseUntil: elapsed + leaseMs, lastCall: [] });
-      return { session: stored.session, view: liveView(live) };
+      return { session: stored.session, view: liveView(live), why };
     });
   }
 
@@ -196,11 +204,12 @@ export class SqliteSteps {
       lastSeq: waiting?.head ?? end.head,
     });
     this.#attest(request.audit);
+    if (ended) this.#tell(stored, request.outbox?.(ended));
     step.changed(key);
     return { ended };
   }
 
-  remove(step: Step, life: SessionLife, { audit, idleSince = Infinity }: RemoveRequest): boolean {
+  remove(step: Step, life: SessionLife, { audit, outbox, idleSince = Infinity }: RemoveRequest): boolean {
     const { sessions, lives, log } = this.#data;
     const buried = sessions.bury(life, idleSince, this.#clock.now());
     if (!buried) return false;
@@ -208,6 +217,7 @@ export class SqliteSteps {
     const live = lives.get(buried.key);
     if (live) lives.remove(step, live);
     this.#attest(audit);
+    this.#data.outbox.insertApart(buried.key, outbox, this.#clock.now());
     step.changed(buried.key);
     return true;
   }
@@ -253,6 +263,7 @@ export class SqliteSteps {
     if (request.client) sessions.tendClient(stored, request.client);
     for (const alert of request.alerts) alerts.insert(stored, alert, now);
     this.#attest(request.audit);
+    this.#tell(stored, request.outbox);
     const leaseUntil = this.#clock.elapsed() + request.leaseMs;
     const [{ key }, { epoch }] = [stored, session];
     const live = { ...placeOf(stored), key, epoch, turn, text: '', head: end.head, leaseUntil };
@@ -320,6 +331,10 @@ export class SqliteSteps {
 
   #attest(facts: readonly AuditFact[] | undefined): void {
     if (facts) this.#data.audit.add(facts, this.#clock.now());
+  }
+
+  #tell(stored: StoredSession, messages: readonly NewMessage[] | undefined): void {
+    if (messages) this.#data.outbox.insert({ ...stored, session: stored.id }, messages, this.#clock.now());
   }
 
   #update(step: Step, live: LiveTurn, turn: TurnRecord): void {

@@ -5,6 +5,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { NewCapability, RemoveRequest } from './access.ts';
 import type { AuditFact, EscalationStore } from './escalation.ts';
 import type { LiveTurn } from './live-turns.ts';
+import type { OutboxStore } from './outbox.ts';
 import type { SqliteData } from './sqlite-data.ts';
 import type { VaultLog } from './sqlite-encrypt.ts';
 import type { Place } from './sqlite-keys.ts';
@@ -34,11 +35,12 @@ import { GroupCommit } from './group-commit.ts';
 import { NO_LEASE } from './live-turns.ts';
 import { Checkpoints } from './sqlite-checkpoints.ts';
 import { loadData } from './sqlite-data.ts';
-import { encrypt, rewrap } from './sqlite-encrypt.ts';
+import { rewrap } from './sqlite-encrypt.ts';
 import { asUnavailable, unavailable } from './sqlite-failure.ts';
-import { openFile } from './sqlite-file.ts';
-import { migrate } from './sqlite-schema.ts';
+import { DATABASE, openFile } from './sqlite-file.ts';
+import { prepare } from './sqlite-restored.ts';
 import { placeOf } from './sqlite-sessions.ts';
+import { outboxDoor } from './sqlite-outbox-door.ts';
 import { SqliteSteps } from './sqlite-steps.ts';
 import { liveView } from './sqlite-turns.ts';
 import { Vault } from './vault.ts';
@@ -80,7 +82,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
   const isFile = options.directory !== ':memory:';
   using resources = new DisposableStack();
   if (isFile) resources.use(lockDirectory(options.directory));
-  const path = isFile ? join(options.directory, 'stillpoint.db') : ':memory:';
+  const path = isFile ? join(options.directory, DATABASE) : ':memory:';
   const db = openFile(path, { ...options, vault: options.vault ?? new Vault([]) });
   resources.defer(() => db.close());
   return new SqliteStore(isFile ? 'sqlite' : 'memory', db, options, resources);
@@ -90,6 +92,7 @@ export async function openSqlite(options: SqliteOptions): Promise<Store> {
 export class SqliteStore implements Store {
   readonly name: string;
   readonly gatherMs = 0;
+  readonly outbox: OutboxStore;
   readonly #data: SqliteData;
   readonly #steps: SqliteSteps;
   readonly #commit: GroupCommit;
@@ -109,8 +112,7 @@ export class SqliteStore implements Store {
   ) {
     const { now = Date.now, elapsed = () => performance.now(), onFault = () => {} } = options;
     const { vault = new Vault([]), log = { info: () => {}, warn: () => {} } } = options;
-    migrate(db);
-    encrypt(db, vault, log);
+    prepare(db, vault, log, now);
     this.name = name;
     this.#clock = { now, elapsed };
     this.#data = loadData(db, vault, elapsed);
@@ -125,6 +127,9 @@ export class SqliteStore implements Store {
     this.#beat = () => beat.run(this.#clock.now());
     this.#checkpoints = new Checkpoints(db, onFault);
     this.#checkpoints.emptyNow();
+    const [{ outbox }, commit, checkpoints] = [this.#data, this.#commit, this.#checkpoints];
+    const view = <T>(look: () => T): T => this.#view(look);
+    this.outbox = outboxDoor({ outbox, commit, checkpoints, clock: this.#clock, view });
     this.#resources = resources.move();
     rewrap(db, vault, this.#data.keys, this.#commit, log).catch((error: unknown) => {
       if (!this.#isClosed) onFault(error);
@@ -307,7 +312,7 @@ export class SqliteStore implements Store {
     return this.#view(() => this.#data.sessions.idle(since, after, limit));
   }
 
-  /** What a loss of power takes is not promised, and nothing else takes anything. */
+  /** What a loss of power takes is not promised, a restore gives every session another epoch, and nothing else takes anything. */
   async rewound(session: SessionRecord) {
     return session;
   }

@@ -1,5 +1,4 @@
 import type {
-  AlertStatus,
   LoggedPush,
   Navigation,
   Phase,
@@ -12,7 +11,10 @@ import type {
   TurnState,
 } from '../contract/types.ts';
 import type { AccessStore, RemoveRequest } from './access.ts';
-import type { AuditFact, EscalationStore, NewAlert } from './escalation.ts';
+import type { AnswerRequest, AuditFact, EscalationStore, NewAlert, NoteRequest } from './escalation.ts';
+import type { NewMessage, OutboxStore } from './outbox.ts';
+
+export type { AnswerRequest, NoteRequest } from './escalation.ts';
 
 /** Which session: ids are unique within a tenant. [S-7] */
 export interface SessionRef {
@@ -152,6 +154,8 @@ export interface CreateRequest {
   createKey: string | null;
   /** Whether the caller named the id; a made one that clashes is refused like any other, and made again by the caller. */
   idGiven: boolean;
+  /** Stored if the session is made. */
+  outbox?: readonly NewMessage[];
 }
 
 export interface AdmitRequest {
@@ -172,6 +176,7 @@ export interface AdmitRequest {
   client: { client: string; care: string } | null;
   alerts: readonly NewAlert[];
   audit: readonly AuditFact[];
+  outbox?: readonly NewMessage[];
   /** `turn:started` first; then whatever is to be seen with it. */
   entries: NewEntry[];
   /** The node that will run it, and for how long it is leased to it (ms). */
@@ -201,27 +206,7 @@ export interface FinishRequest {
   /** The session's safety from now on, where the end changes it. */
   safety?: SessionSafety;
   audit?: readonly AuditFact[];
-}
-
-/** What goes with a note. */
-export interface NoteRequest {
-  /** The version the note was decided from; another one is `stale`. */
-  basis?: number;
-  /** What somebody did about an alert of this session; one that is not there is left out. */
-  alert?: { alertId: string; status: AlertStatus; actor: string };
-  /** As in an admission. */
-  client?: { client: string; care: string };
-  audit?: readonly AuditFact[];
-}
-
-/** A person's words instead of the model's. */
-export interface AnswerRequest {
-  /** Appended first; made for the turn that waits for the words, or null. May be asked twice, like `end`. */
-  entries: (turn: TurnRecord | null) => NewEntry[];
-  text: string;
-  /** Makes the end entry of the turn that waits for them, which has their words then. */
-  end: (turn: TurnRecord) => NewEntry;
-  audit?: readonly AuditFact[];
+  outbox?: readonly NewMessage[];
 }
 
 export interface LogPage {
@@ -254,6 +239,8 @@ export interface Store extends EscalationStore, AccessStore, AsyncDisposable {
   readonly name: string;
   /** How long an owner lets words gather after an append, in ms: what one more costs here. */
   readonly gatherMs: number;
+  /** What the `outbox` of a step has left. */
+  readonly outbox: OutboxStore;
 
   /**
    * Makes a session. Of N concurrent calls with one id exactly one makes it, over all nodes. [P-11]
@@ -309,14 +296,14 @@ export interface Store extends EscalationStore, AccessStore, AsyncDisposable {
   /**
    * Takes live turns whose lease ran out, each with the next generation, at most `limit`; with `overdueMs` only those
    * whose lease ran out that long ago. A store that only one process can open treats every lease of an earlier process as
-   * run out, and leaves nothing to others.
+   * run out, and leaves nothing to others. `released`: the owner gave it back.
    */
   takeOver(
     node: string,
     leaseMs: number,
     limit: number,
     overdueMs?: number,
-  ): Promise<{ session: SessionRecord; view: TurnView }[]>;
+  ): Promise<{ session: SessionRecord; view: TurnView; why: 'released' | 'expired' }[]>;
 
   /**
    * Appends entries that belong to no turn, and changes the session with them.

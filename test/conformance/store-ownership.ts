@@ -35,7 +35,9 @@ export function ownershipCases(open: OpenStore): void {
 
     const taken = await store.takeOver('node-2', LEASE_MS, 10);
 
-    expect(taken).toEqual([{ session: await store.session(lease), view: await store.turn(lease, 'turn') }]);
+    expect(taken).toEqual([
+      { session: await store.session(lease), view: await store.turn(lease, 'turn'), why: 'expired' },
+    ]);
     expect(taken[0]?.view).toMatchObject({
       text: 'half a sen',
       turn: { generation: 2, state: 'running', attempts: 1 },
@@ -148,7 +150,7 @@ export function ownershipCases(open: OpenStore): void {
 
     await bench.store.release([lease, { ...lease, sessionId: 'unknown' }]);
 
-    expect(await bench.store.takeOver('node-2', LEASE_MS, 10)).toHaveLength(1);
+    expect(await bench.store.takeOver('node-2', LEASE_MS, 10)).toMatchObject([{ why: 'released' }]);
   });
 
   it('takes over no ended turn', async () => {

@@ -9,6 +9,8 @@ import { auditCases, auditRestartCases } from './store-audit.ts';
 import { careCases, escalationRestartCases } from './store-escalation.ts';
 import { logCases } from './store-log.ts';
 import { memoryCases, memoryRestartCases } from './store-memory.ts';
+import { outboxCases, outboxRestartCases } from './store-outbox.ts';
+import { outboxRandomCases } from './store-outbox-random.ts';
 import { ownershipCases, restartCases } from './store-ownership.ts';
 import { sessionCases } from './store-sessions.ts';
 import { turnCases } from './store-turns.ts';
@@ -24,6 +26,8 @@ export function storeConformance(name: string, open: OpenStore, { survives }: { 
     describe('alerts', () => alertCases(open));
     describe('answer', () => answerCases(open));
     describe('audit', () => auditCases(open));
+    describe('outbox', () => outboxCases(open));
+    describe('outbox', () => outboxRandomCases(open));
     describe('log', () => logCases(open));
     describe('capabilities', () => capabilityCases(open));
     describe('kept once', () => onceCases(open));
@@ -33,6 +37,7 @@ export function storeConformance(name: string, open: OpenStore, { survives }: { 
     if (survives) describe('capabilities after a restart', () => accessRestartCases(open));
     if (survives) describe('care after a restart', () => escalationRestartCases(open));
     if (survives) describe('audit after a restart', () => auditRestartCases(open));
+    if (survives) describe('outbox after a restart', () => outboxRestartCases(open));
     if (survives) describe('memory after a restart', () => memoryRestartCases(open));
   });
 }

@@ -77,7 +77,8 @@ describe('an encrypted store', () => {
     using db = new DatabaseSync(':memory:');
     await using store = new SqliteStore('test', db, { vault: vaultOf(1) });
     await sayEverything(store, PHRASE);
-    const known = /^(audit|audit_counts|vault|chores|data_keys|sqlite_\w+)\.|\.(key|epoch|event|status)$/;
+    const known =
+      /^(audit|audit_counts|vault|chores|data_keys|sqlite_\w+)\.|\.(key|epoch|event|status|receiver)$/;
     const tables = db.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
 
     for (const { name } of tables) {

@@ -42,6 +42,7 @@ async function allOf(store: Store, life: SessionLife, client: string) {
     capabilities: await store.capabilities(life),
     client: await store.clientCare(life.tenant, client),
     alert: await store.alert('alert'),
+    messages: await store.outbox.dueMessages('r', 10),
   };
 }
 

@@ -61,6 +61,7 @@ async function speak(store: Store, session: NewSession, say: (field: string) => 
     },
     client: { client: clientId, care: say('client-care') },
     alerts: [call('alert', { body: say('alert') })],
+    outbox: [{ messageId: `of ${session.epoch}`, receiver: 'r', body: say('message') }],
     entries: [
       { ...started(turn) },
       { event: 'disclosure', data: { text: say('entry'), prominence: 'once' } },

@@ -24,6 +24,7 @@ local reads = {
   stream = function(key) return redis.call('XRANGE', key, '-', '+') end,
   zset = function(key) return redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') end,
   list = function(key) return redis.call('LRANGE', key, 0, -1) end,
+  set = function(key) return redis.call('SMEMBERS', key) end,
   string = function(key) return redis.call('GET', key) end,
 }
 local keys = redis.call('KEYS', ARGV[1])

@@ -64,7 +64,10 @@ export async function sayEverything(store: Store, phrase: string): Promise<Lease
 
 /** All that can be read of a session. */
 export async function wholeOf(store: Store, life: Lease, phrase: string) {
+  const messages = await store.outbox.dueMessages('r', 10);
+  if (messages.some(({ body }) => body === null)) throw new Error('a message is damaged');
   return {
+    messages,
     session: await store.session(life),
     snapshot: await store.snapshot(life, 10),
     log: await wholeLog(store, life),
@@ -92,6 +95,7 @@ function asked(say: (what: string) => string, n: number) {
     client: { client: say('client'), care: say('care of the client') },
     alerts: [call(say(`alert ${n}`), { body: say('alert') })],
     audit: [fact(`name ${n}`)],
+    outbox: [{ messageId: say(`message ${n}`), receiver: 'r', body: say('message') }],
   };
 }
 

@@ -21,6 +21,7 @@ const seams = [
   'src/store/access.ts',
   'src/store/escalation.ts',
   'src/store/slots.ts',
+  'src/store/outbox.ts',
   'src/model/model.ts',
   'src/retrieval/retrieval.ts',
   'src/retrieval/embed.ts',
@@ -50,16 +51,16 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ['src/retrieval/', /^src\/(contract|retrieval)\/|^src\/errors\.ts/],
   [
     'src/chat/',
-    new RegExp(`^src/(contract|chat|therapy|safety)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`),
+    new RegExp(`^src/(contract|chat|therapy|safety)/|^src/(errors|log|meter)\\.ts|^(${seams.join('|')})$`),
   ],
   [
     'src/transport/',
-    new RegExp(`^src/(contract|chat|transport)/|^src/(errors|redis)\\.ts|^(${seams.join('|')})$`),
+    new RegExp(`^src/(contract|chat|transport)/|^src/(errors|redis|meter)\\.ts|^(${seams.join('|')})$`),
   ],
   [
     'src/app.ts',
     new RegExp(
-      `^src/(contract|chat|transport|therapy|safety|ops|access)/|^src/(errors|log)\\.ts|^(${seams.join('|')})$`,
+      `^src/(contract|chat|transport|therapy|safety|ops|access)/|^src/(errors|log|meter)\\.ts|^(${seams.join('|')})$`,
     ),
   ],
   ['src/ops/rag.ts', /^src\/(ops|contract|retrieval)\/|^src\/config\.ts/],
@@ -73,9 +74,17 @@ const mayImport: [room: string, allowed: RegExp][] = [
   ['src/ops/keys-init.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
   ['src/ops/master-keys.ts', /^src\/store\/vault\.ts/],
   ['src/ops/audit-verify.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
-  ['src/ops/', new RegExp(`^src/(contract|ops)/|^src/log\\.ts|^(${seams.join('|')})$`)],
+  [
+    'src/ops/open-outbox.ts',
+    new RegExp(`^src/(access|contract|ops)/|^src/(config|log)\\.ts|^(${seams.join('|')})$`),
+  ],
+  ['src/ops/backup.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
+  ['src/ops/restore.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
+  ['src/ops/doctor', /^src\/(ops|contract|access|model|store)\/|^src\/config(-checks)?\.ts|^package\.json$/],
+  ['src/ops/', new RegExp(`^src/(contract|ops)/|^src/(log|meter)\\.ts|^(${seams.join('|')})$`)],
   ['src/errors.ts', /^src\/contract\//],
   ['src/log.ts', /^$/],
+  ['src/meter.ts', /^$/],
   ['src/redis.ts', /^$/],
   ['src/config-checks.ts', /^$/],
   ['src/config.ts', /^src\/config-checks\.ts$/],
@@ -98,9 +107,13 @@ describe('imports point one way', () => {
     const scripts = [
       'src/contract/generate.ts',
       'src/ops/audit-verify.ts',
+      'src/ops/backup.ts',
+      'src/ops/doctor.ts',
+      'src/ops/doctor/sqlite.ts',
       'src/ops/keys.ts',
       'src/ops/keys-init.ts',
       'src/ops/rag.ts',
+      'src/ops/restore.ts',
     ];
     expect(touching.filter((file) => !scripts.includes(file))).toEqual(['src/main.ts']);
   });

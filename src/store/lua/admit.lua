@@ -1,5 +1,5 @@
 -- Admits an input: owner, repeat, live turn and basis are looked at in this order. [P-6]
--- admit {owner, input, interrupt, epoch, version, kid, make, turn, asked, fields, client, alerts, facts, entries, lease, seen}
+-- admit {owner, input, interrupt, epoch, version, kid, make, turn, asked, fields, client, alerts, facts, messages, entries, lease, seen}
 local a = cjson.decode(ARGV[1])
 local epoch, owner, version, seq, n, kid = unpack(redis.call('HMGET', S, 'epoch', 'owner', 'v', 'seq', 'n', 'kid'))
 if epoch and owner ~= a.owner then return { 'taken' } end
@@ -37,5 +37,6 @@ redis.call('HSET', I, 't' .. a.turn.id, number)
 if a.input ~= '' then redis.call('HSET', I, 'i' .. a.input, number) end
 call_for(B, a.alerts, at)
 put_facts(B, a.facts, at)
+put_messages(B, a.messages, at)
 wake()
 return { 'admitted', redis.call('HGETALL', S), redis.call('HGETALL', V), turn and turn.id or false }

@@ -1,4 +1,4 @@
--- answer {epoch, kid, seen, entries, words, last, source, model, facts} → {'gone'}, {'moved'}, {'noted'} or {'ended', turn}: a person's
+-- answer {epoch, kid, seen, entries, words, last, source, model, facts, messages} → {'gone'}, {'moved'}, {'noted'} or {'ended', turn}: a person's
 -- words end the turn that waits for them, and the owner before is fenced. [P-5]
 local a = cjson.decode(ARGV[1])
 local epoch, seq, kid = unpack(redis.call('HMGET', S, 'epoch', 'seq', 'kid'))
@@ -21,5 +21,6 @@ local over = { state = 'done', gen = tonumber(turn.gen) + 1, source = a.source, 
 local n = turn.n
 close(turn, over, { { 'therapist:done', a.last } }, at)
 redis.call('HINCRBY', S, 'turns', 1)
+put_messages(B, a.messages, at)
 touch(at)
 return { 'ended', view(n) }

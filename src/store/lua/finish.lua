@@ -1,4 +1,4 @@
--- finish {epoch, kid, turn, gen, state, words, entries, fields, facts} → 'finished', 'fenced' or 'unclear'. [P-8]
+-- finish {epoch, kid, turn, gen, state, words, entries, fields, facts, messages} → 'finished', 'fenced' or 'unclear'. [P-8]
 local a = cjson.decode(ARGV[1])
 local turn = held(a.epoch, a.turn, a.gen)
 if not turn then return 'fenced' end
@@ -10,5 +10,6 @@ set(S, a.fields)
 if a.state == 'done' then redis.call('HINCRBY', S, 'turns', 1) end
 touch(at)
 put_facts(B, a.facts, at)
+put_messages(B, a.messages, at)
 wake()
 return 'finished'

@@ -3,6 +3,9 @@
 --             1 call (sealed)  2 at  3 status  4 actor (sealed)  5 statusAt  6 delivery  7 tries  8 nextAt  9 alarmedAt
 --             10 how often it was changed
 --   :o  list  facts on their way to the audit, in their order: "<id> <at> <sealed fact>". It outlives its session.
+--   :m  list  messages on their way to receivers, in their order, as JSON arrays of strings:
+--             1 id  2 receiver  3 at  4 '' when it is sealed by the key of the session and goes with it, '-' when it is plain and
+--             outlives the session, else the wrapped key by which it does so  5 message (sealed)
 
 local function alert_of(base, id)
   local packed = redis.call('HGET', base .. ':a', id)
@@ -35,4 +38,26 @@ end
 local function put_facts(base, facts, at)
   local time = string.format('%.0f', at)
   for _, each in ipairs(facts) do redis.call('RPUSH', base .. ':o', each.id .. ' ' .. time .. ' ' .. each.fact) end
+end
+
+-- Adds messages {id, receiver, own, sealed} in their order.
+local function put_messages(base, messages, at)
+  local time = string.format('%.0f', at)
+  for _, each in ipairs(messages) do
+    redis.call('RPUSH', base .. ':m', cjson.encode({ each.id, each.receiver, time, each.own, each.sealed }))
+  end
+end
+
+-- Takes away the messages that go with their session; answers their receivers and ids: receiver, id, receiver, id …
+local function drop_messages(base)
+  local dropped = {}
+  for _, packed in ipairs(redis.call('LRANGE', base .. ':m', 0, -1)) do
+    local message = cjson.decode(packed)
+    if message[4] == '' then
+      redis.call('LREM', base .. ':m', 1, packed)
+      dropped[#dropped + 1] = message[2]
+      dropped[#dropped + 1] = message[1]
+    end
+  end
+  return dropped
 end

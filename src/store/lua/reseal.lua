@@ -1,6 +1,6 @@
--- reseal {epoch, version, seq, client, entries, turns, fields, alerts, grants, log, asked} → 'sealed' when all of a session that was
+-- reseal {epoch, version, seq, client, entries, turns, fields, alerts, grants, messages, log, asked} → 'sealed' when all of a session that was
 -- not encrypted is replaced; 'gone', 'done' when it is encrypted already, 'live' when a turn lives, 'moved' when something is not as
--- it was seen. `alerts` and `grants`: id → {seen, new}; `log` and `asked`: suffixes of the copies.
+-- it was seen. `alerts` and `grants`: id → {seen, new}; `messages`: {seen, new} …; `log` and `asked`: suffixes of the copies.
 local a = cjson.decode(ARGV[1])
 local epoch, version, seq, client, key = unpack(redis.call('HMGET', S, 'epoch', 'v', 'seq', 'client', 'k'))
 if epoch ~= a.epoch then return 'gone' end
@@ -14,6 +14,13 @@ local function is_as_seen(hash, values)
     count = count + 1
   end
   return redis.call('HLEN', hash) == count
+end
+
+local function are_as_seen(list, values)
+  for at, value in ipairs(values) do
+    if redis.call('LINDEX', list, at - 1) ~= value[1] then return false end
+  end
+  return redis.call('LLEN', list) == #values
 end
 
 local function replace(hash, values)
@@ -32,9 +39,11 @@ if version ~= a.version or seq ~= a.seq or (client or '') ~= a.client then retur
 if redis.call('XLEN', L) ~= a.entries or redis.call('XLEN', log) ~= a.entries then return 'moved' end
 if redis.call('HLEN', T) ~= a.turns or redis.call('HLEN', asked) ~= a.turns then return 'moved' end
 if not is_as_seen(alerts, a.alerts) or not is_as_seen(G, a.grants) then return 'moved' end
+if not are_as_seen(B .. ':m', a.messages) then return 'moved' end
 set(S, a.fields)
 put(log, L)
 put(asked, T)
 replace(alerts, a.alerts)
 replace(G, a.grants)
+for at, value in ipairs(a.messages) do redis.call('LSET', B .. ':m', at - 1, value[2]) end
 return 'sealed'

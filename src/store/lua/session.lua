@@ -9,7 +9,8 @@
 --   :c  zset    ended turns whose single words are still there, by the time of their end
 --   :h  zset    numbers of the messages of people
 --   :g  hash    capability id → 16 digits of µs, a colon, and who may do what (sealed)
---   :a  hash    alerts        :o  list  facts on their way to the audit        :x  hash  epochs that are over
+--   :a  hash    alerts        :o  list  facts on their way to the audit        :m  list  messages on their way to receivers
+--   :x  hash    epochs that are over
 -- A script looks, refuses if it must, and only then writes. Whoever brings something sealed says by which key (its kid); where the
 -- session has another one the answer is 'key', and nothing is written.
 local B = KEYS[1]

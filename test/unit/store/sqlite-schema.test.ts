@@ -17,16 +17,18 @@ import {
   token,
   wholeLog,
 } from '../../conformance/store-bench.ts';
+import { deliver, message } from '../../conformance/store-outbox.ts';
+import { vaultOf } from '../../support/store-folder.ts';
 
-const [version1, version2, version3] = [1, 2, 3].map((n) =>
+const [version1, version2, version3, version4] = [1, 2, 3, 4].map((n) =>
   readFileSync(new URL(`../../support/store-version-${n}.sql`, import.meta.url), 'utf8'),
 );
 
 /** What such a database is opened as. */
-function openVersion(sql = ''): SqliteStore {
+function openVersion(sql = '', vault = vaultOf()): SqliteStore {
   const db = new DatabaseSync(':memory:');
   db.exec(sql);
-  return new SqliteStore('memory', db, {});
+  return new SqliteStore('memory', db, { vault });
 }
 
 function version(db: DatabaseSync): unknown {
@@ -38,7 +40,7 @@ it('brings an empty database to the newest schema', () => {
 
   migrate(db);
 
-  expect(version(db)).toBe(4);
+  expect(version(db)).toBe(5);
 });
 
 it('leaves a database of the newest schema as it is', () => {
@@ -54,12 +56,12 @@ it('leaves a database of the newest schema as it is', () => {
 
 it('refuses a newer schema and says what to do', () => {
   using db = new DatabaseSync(':memory:');
-  db.exec('PRAGMA user_version = 5');
+  db.exec('PRAGMA user_version = 6');
 
   expect(() => migrate(db)).toThrow(
-    /schema version 5, written by a newer Stillpoint; this one knows up to 4: .*DATA_DIR/,
+    /schema version 6, written by a newer Stillpoint; this one knows up to 5: .*DATA_DIR/,
   );
-  expect(version(db)).toBe(5);
+  expect(version(db)).toBe(6);
 });
 
 describe('a store of schema version 1', () => {
@@ -272,5 +274,21 @@ describe('a store of schema version 3', () => {
     const alerts = db.prepare("SELECT 1 FROM alerts WHERE alert_id LIKE 'alert%'").all();
 
     expect([named, turns, alerts]).toEqual([[], [], []]);
+  });
+});
+
+describe('a store of schema version 4', () => {
+  it('tells nobody of what was before, and of what comes with the keys it has', async () => {
+    await using store = openVersion(version4, vaultOf(1));
+    const life = newSession('said');
+    const before = await store.outbox.waitingReceivers();
+
+    const lease = { ...newSession('live'), turnId: 'turn-3', generation: 2 };
+    await store.takeOver('node', LEASE_MS, 10);
+    await store.finish(lease, { ...ending('turn-3', 'so far'), outbox: [message('done')] });
+    await store.remove(life, { outbox: [message('deleted')] });
+
+    expect(before).toEqual([]);
+    expect((await deliver(store)).sort()).toEqual(['deleted', 'done']);
   });
 });
