@@ -27,6 +27,8 @@ export interface WatchedFileOptions<T> {
   path: string;
   /** @throws Error of one line that quotes nothing of the text */
   parse: (text: string) => T;
+  /** What is in it, as the log says it. */
+  what?: string;
   log: Pick<Log, 'info' | 'error'>;
 }
 
@@ -54,15 +56,15 @@ export class WatchedFile<T> {
 
   /** Reads the file if it has changed; whether there is something new. Never rejects: a fault is one line of the log. */
   async poll(): Promise<boolean> {
-    const { log, path } = this.#options;
+    const { log, path, what = 'keys' } = this.#options;
     try {
       const isNew = await this.#read();
-      if (isNew) log.info({ path }, 'a file of keys was read again');
+      if (isNew) log.info({ path }, `a file of ${what} was read again`);
       return isNew;
     } catch (error) {
       const reason = error instanceof Error ? error.message : 'it cannot be read';
       if (!this.#isFaulty)
-        log.error({ reason }, 'a file of keys is bad: the keys read before go on counting');
+        log.error({ reason }, `a file of ${what} is bad: the ${what} read before go on counting`);
       this.#isFaulty = true;
       return false;
     }
