@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import express from 'express';
 import type { Express } from 'express';
 import type { Authenticator } from './access/authenticator.ts';
@@ -10,27 +11,39 @@ import type { Tickets } from './access/tickets.ts';
 import { createChat } from './chat/chat.ts';
 import type { ChatParts } from './chat/chat.ts';
 import { createDispatch } from './chat/dispatch.ts';
-import { Follow, Frame } from './chat/follow.ts';
+import { Frame } from './chat/frame.ts';
+import { Follow } from './chat/follow.ts';
 import { Judge } from './chat/judge.ts';
+import { viewOf } from './chat/overview.ts';
+import type { NodeView } from './chat/overview.ts';
 import { Turns } from './chat/turns.ts';
 import type { TurnParts } from './chat/turn.ts';
 import { asyncApi, openApi } from './contract/docs.ts';
 import type { Log } from './log.ts';
+import { noMeter } from './meter.ts';
+import type { Meter } from './meter.ts';
+import { isUsable } from './model/model.ts';
 import type { ModelState, Speakers } from './model/model.ts';
 import { Escalation } from './ops/escalation.ts';
 import { mountProbes, oneLook, readHealth } from './ops/health.ts';
 import type { StoreLook } from './ops/health.ts';
+import type { Metrics } from './ops/metrics.ts';
 import type { Webhook } from './ops/webhook.ts';
 import type { Retrieval } from './retrieval/retrieval.ts';
 import { reviewOf } from './safety/resources.ts';
 import { detector } from './safety/rules.ts';
 import { createGuard } from './safety/guard.ts';
+import { noAnnouncer } from './store/outbox.ts';
+import type { Announcer } from './store/outbox.ts';
 import type { Slots } from './store/slots.ts';
 import type { Store } from './store/store.ts';
 import { askModel } from './chat/ask.ts';
 import { ownInstructions } from './therapy/prompt.ts';
 import { NodeControl } from './transport/control.ts';
 import { mountDocs } from './transport/docs-page.ts';
+import { mountChatDoor } from './transport/doors/openai.ts';
+import { mountUiDoor } from './transport/doors/ui-stream.ts';
+import { mountMetrics } from './transport/metrics-page.ts';
 import { EventStreams } from './transport/events.ts';
 import { answerHeaders } from './transport/headers.ts';
 import { edge, lastResort, notFound, openHttp } from './transport/http.ts';
@@ -76,11 +89,21 @@ export interface AppParts {
   allowedOrigins: readonly string[];
   /** Whether the server goes by the name that a request asks for. */
   isOurHost: HostRule;
+  /** Whether nobody outside can reach the server. Elsewhere the probes are answered under every name. */
+  isLoopbackOnly?: boolean;
   /** How long a connection is kept for a next request, in ms; longer than a proxy in front keeps it. */
   keepAliveMs?: number;
   /** Directory of the page at `/`. */
   webDirectory: string;
+  /** Directory of the page at `/admin`, which is served only where there is an operator key; default: there is no such page. */
+  adminDirectory?: string;
   version: string;
+  /** Told of sessions outside; default: nobody is. Whoever hands it in closes it, after the application. */
+  announcer?: Announcer;
+  /** Told what happens; default: nobody is. */
+  meter?: Meter;
+  /** What is shown at `/metrics`, and to whom: whoever hands in the key, or, where that is null, this machine only. */
+  metrics?: { shown: Metrics; key: string | null };
   log: Log;
   now?: () => number;
   newId?: () => string;
@@ -89,14 +112,19 @@ export interface AppParts {
 export interface App extends AsyncDisposable {
   /** Opens the door and goes on with what was left unfinished. The port that was bound. */
   listen(port: number, host: string): Promise<number>;
-  /** Refuses new turns, lets running ones finish for `ms`, hands the rest over and says goodbye to everybody. */
-  drain(ms: number): Promise<void>;
+  /**
+   * Serves on for `delayMs` while `/readyz` says 503; then refuses new turns, lets running ones finish for `ms`, hands the
+   * rest over and says goodbye to everybody.
+   */
+  drain(ms: number, delayMs?: number): Promise<void>;
 }
 
 const COMPACT_MS = 60_000;
 const HELP_MS = 20_000;
 /** Clients come back spread over this time after a restart. */
 const SPREAD_MS = 5_000;
+/** What followers get to read the ends of the last turns. */
+const SETTLE_MS = 1_000;
 /** What a client gets to answer the goodbye: one that lost its network answers nothing. */
 const GOODBYE_MS = 1_000;
 
@@ -112,7 +140,7 @@ class StillpointApp implements App {
   readonly #follow: Follow;
   readonly #turns: Turns;
   readonly #escalation: Escalation;
-  readonly #streams = new EventStreams();
+  readonly #streams: EventStreams;
   readonly #socket: ReturnType<typeof mountSocket>;
   readonly #stays: Stays;
   readonly #look: StoreLook;
@@ -122,18 +150,23 @@ class StillpointApp implements App {
   readonly #watch: Disposable;
   readonly #connections = new Set<Socket>();
   #toldPercent = '';
+  #isLeaving = false;
   #closed: Promise<void> | undefined;
 
   constructor(parts: AppParts) {
     const { store, slots, speakers, retrieval, leaseMs, log, now = Date.now, newId = randomUUID } = parts;
+    const { meter = noMeter, announcer = noAnnouncer } = parts;
     const node = randomUUID();
     const { roomTokens } = speakers.model;
     const { helpMs = HELP_MS, webhook, ackMs, rawReplies, guideName } = parts;
     const ask = askModel(store, retrieval, { roomTokens, rawReplies, guideName });
     this.#parts = parts;
-    this.#follow = new Follow(store, now);
-    this.#turns = new Turns({ store, slots, speakers, ask, guard, helpMs, leaseMs, now, log }, node);
-    this.#escalation = new Escalation({ store, webhook, ackMs, now, log });
+    this.#follow = new Follow(store, now, meter);
+    this.#streams = new EventStreams(meter);
+    const told = { announcer, meter, log };
+    this.#turns = new Turns({ store, slots, speakers, ask, guard, helpMs, leaseMs, now, ...told }, node);
+    this.#escalation = new Escalation({ store, webhook, ackMs, now, meter, log });
+    const startedAt = now();
     const closing = this.#closing.signal;
     const { access, addressOf } = parts;
     const stays = new Stays(access.authenticator, now);
@@ -143,9 +176,10 @@ class StillpointApp implements App {
       follow: this.#follow,
       deliver: (frame) => this.#deliver(frame),
       revoke: (credential) => stays.revoke(credential),
+      look: () => this.#view(node, startedAt, now),
     });
     const { limits } = access;
-    const dispatch = createDispatch(this.#chat({ node, control, now, newId }), { limits, log });
+    const dispatch = createDispatch(this.#chat({ node, control, now, newId, meter }), { limits, meter, log });
     const door: DoorParts = { ...access, stays, addressOf, now };
     const rules = { allowedOrigins: new Set(parts.allowedOrigins), isOurHost: parts.isOurHost };
     const rest = { ...door, dispatch, follow: this.#follow, streams: this.#streams, closing };
@@ -154,23 +188,29 @@ class StillpointApp implements App {
     });
     const onFault = (error: unknown) => log.error({ err: error }, 'a socket failed on our side');
     const { adapter } = parts;
-    const sockets = { ...door, dispatch, follow: this.#follow, rules, onFault, adapter, control };
+    const sockets = { ...door, dispatch, follow: this.#follow, rules, onFault, adapter, control, meter };
     this.#socket = mountSocket(this.#http, sockets);
     this.#http.on('connection', (connection) => {
       this.#connections.add(connection);
       connection.once('close', () => this.#connections.delete(connection));
+    });
+    parts.metrics?.shown.look({
+      turns: () => this.#turns.count(),
+      isModelUp: () => isUsable(speakers.model.state()),
     });
     this.#watch = speakers.model.watch((state) => this.#announce(speakers.model.name, state));
     this.#timer = setInterval(() => void this.#compact(now), COMPACT_MS);
     this.#timer.unref();
   }
 
-  #chat(own: Pick<ChatParts, 'node' | 'control' | 'now' | 'newId'>): ReturnType<typeof createChat> {
+  #chat(own: Pick<ChatParts, 'node' | 'control' | 'now' | 'newId' | 'meter'>): ReturnType<typeof createChat> {
     const { store, slots, speakers, navigateWithModel, access, operatorKey, webhook, leaseMs, log } =
       this.#parts;
+    const { announcer = noAnnouncer } = this.#parts;
     return createChat({
       ...own,
       store,
+      announcer,
       turns: this.#turns,
       slots,
       follow: this.#follow,
@@ -188,16 +228,36 @@ class StillpointApp implements App {
     });
   }
 
+  #view(node: string, startedAt: number, now: () => number): NodeView {
+    const { version, speakers } = this.#parts;
+    const [turns, follow] = [this.#turns, this.#follow];
+    const isDraining = () => this.#isLeaving || this.#draining.signal.aborted;
+    const modelPhase = () => speakers.model.state().phase;
+    const slots = () =>
+      speakers.model.needsSlot ? this.#parts.slots.size * speakers.model.hosts().length : 0;
+    return viewOf({ node, startedAt, version, turns, follow, isDraining, modelPhase, slots, now });
+  }
+
   #routes(rules: EdgeRules, rest: Parameters<typeof mountRest>[1]): Express {
-    const { version, webDirectory, log, isOpenToAll } = this.#parts;
+    const { version, webDirectory, adminDirectory, operatorKey, log, isOpenToAll } = this.#parts;
     const app = express();
     app.disable('x-powered-by');
     // nothing of the API is kept, so that nothing of it can be found unchanged
     app.disable('etag');
     app.enable('case sensitive routing');
-    app.use(edge(rules.allowedOrigins, { isOurHost: rules.isOurHost, headers: answerHeaders() }));
+    app.use(
+      edge(rules.allowedOrigins, {
+        isOurHost: rules.isOurHost,
+        namelessPaths: this.#namelessPaths(),
+        headers: answerHeaders(),
+      }),
+    );
     mountRest(app, rest);
-    const isReady = async () => !this.#draining.signal.aborted && (await this.#look.healthy());
+    const onFault = (error: unknown) => log.error({ err: error }, 'a request failed on our side');
+    mountUiDoor(app, rest);
+    mountChatDoor(app, { ...rest, onFault });
+    const isReady = async () =>
+      !this.#isLeaving && !this.#draining.signal.aborted && (await this.#look.healthy());
     mountProbes(
       app,
       isReady,
@@ -208,11 +268,20 @@ class StillpointApp implements App {
       },
       onlyThese,
     );
+    const { metrics } = this.#parts;
+    if (metrics) mountMetrics(app, { exposition: () => metrics.shown.exposition(), key: metrics.key });
     mountDocs(app, { openapi: () => openApi(version), asyncapi: () => asyncApi(version) });
+    if (operatorKey !== null && adminDirectory !== undefined) mountPage(app, adminDirectory, '/admin');
     mountPage(app, webDirectory);
     app.use(notFound);
-    app.use(lastResort((error) => log.error({ err: error }, 'a request failed on our side')));
+    app.use(lastResort(onFault));
     return app;
+  }
+
+  #namelessPaths(): Set<string> {
+    const { isLoopbackOnly = true, metrics } = this.#parts;
+    if (isLoopbackOnly) return new Set();
+    return new Set(['/livez', '/readyz', ...(metrics?.key ? ['/metrics'] : [])]);
   }
 
   #announce(name: string, state: ModelState): void {
@@ -253,9 +322,13 @@ class StillpointApp implements App {
     return typeof address === 'object' && address !== null ? address.port : port;
   }
 
-  async drain(ms: number): Promise<void> {
+  async drain(ms: number, delayMs = 0): Promise<void> {
+    this.#isLeaving = true;
+    if (delayMs > 0) await sleep(delayMs);
     this.#draining.abort();
     await this.#turns.drain(ms);
+    // who reads a turn that has just ended reads its end here
+    await this.#follow.settle(SETTLE_MS);
     await this.#close();
   }
 

@@ -76,6 +76,12 @@ const secret = z
   .refine((value) => value === '' || (value.length >= SECRET_CHARS && /^[!-~]+$/.test(value)))
   .meta({ hint: `at least ${SECRET_CHARS} printable ASCII characters without spaces`, isSecret: true });
 
+const secretText = z
+  .string()
+  .regex(/^\P{Cc}*$/u)
+  .default('')
+  .meta({ hint: 'text in one line', isSecret: true });
+
 /** Names with commas between. */
 const names = z
   .string()
@@ -262,9 +268,22 @@ const settings = {
     'Time in which somebody has to acknowledge an immediate alert before it is logged as unanswered, in ms',
   ),
   ACK_URGENT_MS: whole(1_000, 86_400_000, 900_000).describe('The same for an urgent alert, in ms'),
+  WEBHOOKS_FILE: path.describe(
+    'A file that names who is told of sessions, as signed JSON (docs/webhooks.md). Empty: nobody is',
+  ),
   OPERATOR_KEY: secret.describe(
     'What people behind the server hand in as Authorization: Bearer; without it there are no routes for them',
   ),
+  METRICS_KEY: secret.describe(
+    'What Prometheus hands in as Authorization: Bearer at GET /metrics; without it only this machine may ask',
+  ),
+  OTEL_EXPORTER_OTLP_ENDPOINT: optionalUrl.describe(
+    'Where traces are sent, over OTLP/HTTP, such as http://127.0.0.1:4318; one trace for each turn. Empty: none are made',
+  ),
+  OTEL_EXPORTER_OTLP_HEADERS: secretText.describe(
+    'Headers that are sent with traces, as name=value with commas between',
+  ),
+  OTEL_SERVICE_NAME: text('stillpoint').describe('What this server is called in traces'),
   LEASE_MS: whole(200, 600_000, 8_000).describe(
     'How long a turn is left alone when its owner is silent, in ms',
   ),
@@ -273,6 +292,9 @@ const settings = {
   ),
   DRAIN_MS: whole(0, 600_000, 15_000).describe(
     'How long running turns may go on after SIGTERM, in ms; whatever kills a server that does not stop must wait 10 s longer than this (Docker waits 10 s in all unless told otherwise)',
+  ),
+  DRAIN_DELAY_MS: whole(0, 600_000, 0).describe(
+    'How long, after SIGTERM, everything is still served while /readyz says 503, so that a load balancer can look elsewhere first, in ms',
   ),
   RATE_LIMIT: oneOf(['auto', 'on', 'off'], 'auto').describe(
     'Whether requests are counted. `auto`: but for those of this machine itself; `on`: also those; `off`: none',

@@ -7,14 +7,20 @@ import type { App } from './app.ts';
 import { isLoopback } from './config-checks.ts';
 import { ConfigError, readConfig } from './config.ts';
 import type { Config } from './config.ts';
+import type { TurnTracer } from './meter.ts';
 import { createGuide } from './model/guide.ts';
 import { nextSpeaker } from './model/model.ts';
 import type { Model, Speakers } from './model/model.ts';
 import { createOllamaHosts } from './model/ollama-hosts.ts';
 import { readSpeaker } from './ops/health.ts';
+import type { DeliveriesParts } from './ops/deliveries.ts';
 import { logError } from './ops/log-error.ts';
+import { meterStore } from './ops/metered-store.ts';
+import { createMetrics } from './ops/metrics.ts';
 import { openAccess } from './ops/open-access.ts';
 import { openRetrieval } from './ops/open-retrieval.ts';
+import { openWebhooks } from './ops/open-outbox.ts';
+import type { Webhooks } from './ops/open-outbox.ts';
 import { openStore } from './ops/open-store.ts';
 import { Retention } from './ops/retention.ts';
 import { openWebhook } from './ops/webhook.ts';
@@ -38,6 +44,7 @@ const UNTRUSTED_PROXY =
 /** Proxies keep a connection for a minute; who gives it up first must not be us, or a request is lost. */
 const BEHIND_PROXY_MS = 75_000;
 const CONNECT_MS = 5_000;
+const SIGNALS = ['SIGTERM', 'SIGINT'] as const;
 const REPLY_MS = 1_800_000;
 
 function openOllama(config: Config, log: pino.Logger): Model {
@@ -72,6 +79,20 @@ function openReceiver(config: Config, resources: AsyncDisposableStack): Webhook 
   if (config.ESCALATION_URL === '') return null;
   const { ESCALATION_URL: url, ESCALATION_SECRET: secret, ESCALATION_PRIVATE_HOSTS: privateHosts } = config;
   return resources.use(openWebhook({ url, secret, privateHosts }, Date.now));
+}
+
+/** Where turns are told of, by OTEL_EXPORTER_OTLP_ENDPOINT. */
+async function openTraces(
+  config: Config,
+  log: pino.Logger,
+  resources: AsyncDisposableStack,
+): Promise<TurnTracer | null> {
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_SERVICE_NAME: serviceName } = config;
+  if (endpoint === '') return null;
+  // loaded where it is used only: every start would pay for it
+  const { parseHeaders, Traces } = await import('./ops/traces.ts');
+  const headers = parseHeaders(config.OTEL_EXPORTER_OTLP_HEADERS);
+  return resources.use(new Traces({ endpoint, headers, serviceName, version: manifest.version, log }));
 }
 
 /** How other nodes are reached, by REDIS_URL. */
@@ -121,20 +142,43 @@ function openAddresses(config: Config, log: pino.Logger): AddressOf {
   });
 }
 
+/** Who is answered, and where from. */
+function openDoor(config: Config, log: pino.Logger) {
+  const { ALLOWED_HOSTS: allowedHosts, ALLOWED_ORIGINS: allowedOrigins } = config;
+  const isLoopbackOnly = isLoopback(config.HOST);
+  return {
+    isOpenToAll: isOpenToAll(config),
+    addressOf: openAddresses(config, log),
+    allowedOrigins,
+    isOurHost: hostRule({ allowedHosts, allowedOrigins, isLoopbackOnly }),
+    isLoopbackOnly,
+    ...(config.TRUST_PROXY.length > 0 && { keepAliveMs: BEHIND_PROXY_MS }),
+  };
+}
+
 interface Started {
   app: App;
   speakers: Speakers;
   retrieval: LanceRetrieval | null;
   retention: Retention;
+  webhooks: Webhooks;
 }
 
 async function start(config: Config, log: pino.Logger, resources: AsyncDisposableStack): Promise<Started> {
-  const { store, slots, now } = await openStore(config, log, resources);
+  const metrics = createMetrics(await openTraces(config, log, resources));
+  const { store: kept, slots, now } = await openStore(config, log, resources);
+  const store = meterStore(kept, metrics);
   const access = await openAccess(config, { store, now, log }, resources);
   const speakers = openSpeakers(config, log, resources);
   const retrieval = config.RETRIEVAL === 'off' ? null : openRetrieval(config, log, resources);
+  const { WEBHOOKS_FILE } = config;
+  const onOutcome: DeliveriesParts['onOutcome'] = (type, outcome) =>
+    metrics.delivered(type ?? 'dropped', outcome);
+  const webhooks = await openWebhooks({ WEBHOOKS_FILE }, { store, now, log, onOutcome }, resources);
+  const { announcer } = webhooks;
   const app = createApp({
     store,
+    announcer,
     speakers,
     retrieval: retrieval ?? noRetrieval,
     rawReplies: config.RAW_REPLIES,
@@ -149,24 +193,19 @@ async function start(config: Config, log: pino.Logger, resources: AsyncDisposabl
     leaseMs: config.LEASE_MS,
     compactAfterMs: config.COMPACT_AFTER_MS,
     access,
-    isOpenToAll: isOpenToAll(config),
-    addressOf: openAddresses(config, log),
-    allowedOrigins: config.ALLOWED_ORIGINS,
-    isOurHost: hostRule({
-      allowedHosts: config.ALLOWED_HOSTS,
-      allowedOrigins: config.ALLOWED_ORIGINS,
-      isLoopbackOnly: isLoopback(config.HOST),
-    }),
-    ...(config.TRUST_PROXY.length > 0 && { keepAliveMs: BEHIND_PROXY_MS }),
+    ...openDoor(config, log),
     webDirectory: resolve(import.meta.dirname, '../client/web/dist'),
+    adminDirectory: resolve(import.meta.dirname, '../client/admin/dist'),
     version: manifest.version,
+    meter: metrics,
+    metrics: { shown: metrics, key: config.METRICS_KEY || null },
     log,
   });
   resources.use(app);
   await speakers.model.known;
   const { RETENTION_DAYS: days, RETENTION_BY_TENANT: daysByTenant } = config;
-  const retention = resources.use(new Retention({ store, days, daysByTenant, now, log }));
-  return { app, speakers, retrieval, retention };
+  const retention = resources.use(new Retention({ store, announcer, days, daysByTenant, now, log }));
+  return { app, speakers, retrieval, retention, webhooks };
 }
 
 /** To standard output; whoever read it may be gone, and the server goes on. */
@@ -197,15 +236,28 @@ async function listen(app: App, config: Config): Promise<string> {
   }
 }
 
+/**
+ * Until it listens nobody has to be told that it ends. The first process of a container would not be ended by a signal that it does not
+ * listen to. The answer undoes it.
+ */
+function leaveOnSignal(): () => void {
+  const leave = () => process.exit(0);
+  for (const signal of SIGNALS) process.on(signal, leave);
+  return () => {
+    for (const signal of SIGNALS) process.off(signal, leave);
+  };
+}
+
 function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: AsyncDisposableStack): void {
   let isStopping = false;
   const stop = (signal: string) => {
     if (isStopping) process.exit(1);
     isStopping = true;
     log.info({ signal }, 'draining');
-    setTimeout(() => process.exit(1), config.DRAIN_MS + LAST_CALL_MS).unref();
+    const { DRAIN_DELAY_MS: delayMs, DRAIN_MS: drainMs } = config;
+    setTimeout(() => process.exit(1), delayMs + drainMs + LAST_CALL_MS).unref();
     void app
-      .drain(config.DRAIN_MS)
+      .drain(drainMs, delayMs)
       .then(() => resources.disposeAsync())
       .then(
         () => {
@@ -218,8 +270,7 @@ function stopOnSignal(app: App, config: Config, log: pino.Logger, resources: Asy
         },
       );
   };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
+  for (const signal of SIGNALS) process.on(signal, stop);
 }
 
 /** After the door is open: nobody waits for examples. The built-in guide needs none, and their encoder is not kept ready for it. */
@@ -234,12 +285,14 @@ async function main(): Promise<void> {
   const config = readConfig(process.env);
   const log = openLog(config);
   const resources = new AsyncDisposableStack();
-  const { app, speakers, retrieval, retention } = await start(config, log, resources);
+  const stay = leaveOnSignal();
+  const { app, speakers, retrieval, retention, webhooks } = await start(config, log, resources);
   process.on('unhandledRejection', (error) => log.error({ err: error }, 'a promise was dropped'));
   process.on('uncaughtException', (error) => {
     log.fatal({ err: error }, 'a bug: the next start goes on with what was stored');
     process.exit(1);
   });
+  stay();
   stopOnSignal(app, config, log, resources);
   const url = await listen(app, config);
   warn(config, log);
@@ -247,6 +300,7 @@ async function main(): Promise<void> {
   const { unverified } = reviewOf(Date.now());
   log.info({ url, version: manifest.version, model, unverifiedResources: unverified }, 'listening');
   retention.start();
+  webhooks.start();
   startRetrieval(retrieval, speakers);
   if (!process.stdout.isTTY) return;
   const because = model.reason === undefined ? '' : ` (${model.reason})`;

@@ -5,10 +5,12 @@ import type { Admission } from '../contract/types.ts';
 import { USER_INPUT_MAX } from '../contract/model.ts';
 import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Meter } from '../meter.ts';
 import { nextSpeaker } from '../model/model.ts';
 import type { Speakers } from '../model/model.ts';
 import { readClientCare } from '../safety/care.ts';
 import { isRisk } from '../safety/levels.ts';
+import type { Announcer } from '../store/outbox.ts';
 import type { Slots, Ticket } from '../store/slots.ts';
 import type {
   AdmitRequest,
@@ -23,6 +25,7 @@ import type {
 import { clientOf, isOurs, shareOf } from './access.ts';
 import type { Caller } from './access.ts';
 import { admitRequest } from './admission-request.ts';
+import { tellCreated, wakeFor } from './announce.ts';
 import { decide, isDegraded } from './decide.ts';
 import type { Decision } from './decide.ts';
 import { withHelp } from './help.ts';
@@ -37,6 +40,8 @@ const LOOK_BACK = 8;
 const DRAIN_RETRY_MS = 2_000;
 export interface AdmitParts {
   store: Store;
+  /** Told of sessions outside. */
+  announcer: Announcer;
   turns: Turns;
   slots: Slots;
   speakers: Speakers;
@@ -51,6 +56,7 @@ export interface AdmitParts {
   onAlert: () => void;
   now: () => number;
   newId: () => string;
+  meter: Meter;
   log: Log;
 }
 
@@ -181,10 +187,13 @@ export class Admissions {
         place ??= mustHavePlace(considered, caller);
         judged ??= await this.#judge(words, considered, ticket, caller.signal);
         const plan = planOf(considered, judged);
-        const admitted = await this.#parts.store.admit(this.#request(words, fresh, considered, plan));
+        const request = this.#request(words, fresh, considered, plan);
+        const admitted = await this.#parts.store.admit(request);
         if (admitted.kind === 'stale') continue; // somebody else's step went through
         if (considered.decision.urgency !== null) this.#parts.onAlert();
+        wakeFor(this.#parts.announcer, request.outbox ?? []);
         if (admitted.kind === 'duplicate') return toAdmission(admitted.session, admitted.turn, true);
+        this.#parts.meter.screened(considered.decision.level);
         const held = { ticket, place };
         ticket = null;
         place = null;
@@ -261,17 +270,19 @@ export class Admissions {
   }
 
   #request(words: Words, fresh: NewSession, considered: Considered, plan: TurnPlan): AdmitRequest {
-    const { newId, node, leaseMs, sendsAlerts, speakers } = this.#parts;
+    const { newId, node, leaseMs, sendsAlerts, speakers, announcer } = this.#parts;
     const { found, session, client, now, decision } = considered;
     const ids = { turnId: newId(), alertId: decision.urgency === null ? '' : newId() };
     const from = { words, fresh, found, session, client, now, decision, plan };
-    return admitRequest({ ...from, ...ids, node, leaseMs, isSent: sendsAlerts, model: speakers.model.name });
+    const outbox = found ? [] : tellCreated(announcer, fresh);
+    const also = { node, leaseMs, isSent: sendsAlerts, model: speakers.model.name };
+    return { ...admitRequest({ ...from, ...ids, ...also }), outbox };
   }
 
   #begin({ session, turn, interrupted }: Begun, { ticket, place }: Held): Admission {
     if (interrupted !== null) this.#parts.turns.abort(interrupted);
     const position = ticket?.position ?? null;
-    this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket, place);
+    this.#parts.turns.begin(session, { turn, text: '', end: null }, ticket, { place });
     return toAdmission(session, { ...turn, position }, false);
   }
 }

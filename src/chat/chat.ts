@@ -6,6 +6,7 @@ import { freshCare, inherit, readClientCare, writeCare } from '../safety/care.ts
 import { readMemory } from '../therapy/memory.ts';
 import type { Caller } from './access.ts';
 import { clientOf, mustSession } from './access.ts';
+import { tellCreated, tellDeleted, wakeFor } from './announce.ts';
 import { endGrants, grantHandlers } from './grants.ts';
 import type { GrantParts } from './grants.ts';
 import { Admissions, draining, newRef } from './admit.ts';
@@ -59,11 +60,11 @@ export function createChat(parts: ChatParts): Handlers<Caller> {
 function sessionHandlers(
   parts: ChatParts,
 ): Some<'session:create' | 'session:status' | 'session:delete' | 'session:list'> {
-  const { store, turns, control, now } = parts;
+  const { store, announcer, turns, control, now } = parts;
   return {
     'session:create': async (input, caller) => {
       if (parts.isDraining()) throw draining();
-      const made = await createSession(store, now, input, caller);
+      const made = await createSession(parts, input, caller);
       const { created } = made;
       const session = created ? await heldByClient(store, made.session) : made.session;
       const message = created
@@ -78,7 +79,9 @@ function sessionHandlers(
       const session = await mustSession(store, caller, input.session_id);
       const audit = [erased(session)];
       const letIn = (await store.capabilities(session)) ?? [];
-      if (!(await store.remove(session, { audit }))) throw new AppError('SESSION_NOT_FOUND');
+      const outbox = tellDeleted(announcer, session);
+      if (!(await store.remove(session, { audit, outbox }))) throw new AppError('SESSION_NOT_FOUND');
+      wakeFor(announcer, outbox);
       turns.abortSession(session);
       endGrants(control, letIn);
       return {};
@@ -138,7 +141,7 @@ function followHandlers(
 ): Some<'session:join' | 'session:events' | 'session:log' | 'session:leave' | 'received'> {
   const { store } = parts;
   const joined = async (input: Input<'session:join'>, caller: Caller) =>
-    join(store, await mustSession(store, caller, input.session_id), input.after);
+    join(parts, await mustSession(store, caller, input.session_id), input.after);
   return {
     'session:join': (input, caller) => joined(input, caller),
     'session:events': (input, caller) => joined(input, caller),
@@ -176,8 +179,7 @@ function described(input: Input<'session:create'>, caller: Caller) {
 }
 
 async function createSession(
-  store: Store,
-  now: () => number,
+  { store, announcer, now }: ChatParts,
   input: Input<'session:create'>,
   caller: Caller,
 ): Promise<Made> {
@@ -187,7 +189,11 @@ async function createSession(
     const sessionId = given === '' ? madeId(now(), fresh.epoch) : given;
     const session = { ...fresh, ...described(input, caller), sessionId };
     try {
-      return await store.create({ session, createKey: input.create_key ?? null, idGiven: given !== '' });
+      const outbox = tellCreated(announcer, session);
+      const createKey = input.create_key ?? null;
+      const made = await store.create({ session, createKey, idGiven: given !== '', outbox });
+      if (made.created) wakeFor(announcer, outbox);
+      return made;
     } catch (error) {
       if (!(error instanceof AppError && error.code === 'SESSION_CONFLICT')) throw error;
       if (given === '') continue; // [S-2] a clash of made ids is retried

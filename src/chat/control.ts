@@ -1,4 +1,5 @@
 import type { Payload } from '../contract/types.ts';
+import type { NodeView } from './overview.ts';
 
 /** What concerns clients and followers wherever they are connected: on this node, and on others where there are any. */
 export interface Control {
@@ -10,6 +11,9 @@ export interface Control {
    * out. Never rejects.
    */
   followers(epoch: string): Promise<number>;
+
+  /** What every node does now, this one first. A node that does not answer within half a second is left out. Never rejects. */
+  nodes(): Promise<NodeView[]>;
 
   /** Disconnects whoever is connected by that credential, on all nodes that can be reached now; the others find out within half a minute. */
   revoke(credential: string): void;

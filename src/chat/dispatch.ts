@@ -5,6 +5,7 @@ import { operations } from '../contract/operations.ts';
 import type { Failure, FaultDetail, Handlers, Input, OperationName, Output } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Meter } from '../meter.ts';
 import { mustHave, nobody, rightFor } from './access.ts';
 import type { Caller, Visitor } from './access.ts';
 import { orHelp } from './help.ts';
@@ -60,6 +61,7 @@ function parse<N extends OperationName>(name: N, payload: unknown, origin: Origi
 
 export interface DispatchParts {
   limits: Limits;
+  meter: Meter;
   log: Log;
 }
 
@@ -72,11 +74,14 @@ async function callerOf(name: OperationName, visitor: Visitor, limits: Limits): 
   return { ...identity, bearer, client, signal, refresh, turnPlace, overLimit: null };
 }
 
-export function createDispatch(handlers: Handlers<Caller>, { limits, log }: DispatchParts): Dispatch {
+export function createDispatch(handlers: Handlers<Caller>, { limits, meter, log }: DispatchParts): Dispatch {
   return async (name, payload, visitor, origin = inBody) => {
     const beganAt = performance.now();
-    const tell = (code: string) =>
-      log.debug({ operation: name, code, ms: Math.round(performance.now() - beganAt) }, 'answered');
+    const tell = (code: string) => {
+      const ms = performance.now() - beganAt;
+      meter.answered(name, code, ms);
+      log.debug({ operation: name, code, ms: Math.round(ms) }, 'answered');
+    };
     try {
       const caller = await callerOf(name, visitor, limits);
       const waitMs = await takeRequest(limits, name, visitor, caller);

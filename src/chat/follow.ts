@@ -1,37 +1,17 @@
 // The one read loop of every follower: read from my cursor, send, wait to be woken. There is no live path beside it.
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AppError } from '../errors.ts';
-import type { PushName } from '../contract/types.ts';
+import { noMeter } from '../meter.ts';
+import type { Meter, Transport } from '../meter.ts';
 import type { LogRecord, SessionLife, Store, TurnRecord } from '../store/store.ts';
+import { Frame } from './frame.ts';
+import { gapsIn } from './gaps.ts';
+import { Pulse } from './pulse.ts';
 import { toCursor, toPayload } from './wire.ts';
-
-/** A push as it goes out: one entry, or neighbours merged. Shared by all followers that stand at one cursor. */
-export class Frame {
-  readonly event: PushName;
-  readonly data: Record<string, unknown>;
-  /** Only logged pushes have one: where a client resumes. */
-  readonly cursor: string | null;
-  #json: string | undefined;
-
-  constructor(event: PushName, data: Record<string, unknown>, cursor: string | null = null) {
-    this.event = event;
-    this.data = data;
-    this.cursor = cursor;
-  }
-
-  /** Number of the last entry it stands for; only logged pushes have one. */
-  get seq(): number {
-    return Number(this.data['seq']);
-  }
-
-  /** Serialised once, however many read it. */
-  get json(): string {
-    this.#json ??= JSON.stringify(this.data);
-    return this.#json;
-  }
-}
 
 /** Where frames go. A sink that is not ready makes its follower wait, and what gathers meanwhile is merged. */
 export interface Sink {
+  readonly transport: Transport;
   push(frame: Frame): void;
   /** Settles when more may be sent; undefined when it may be sent now. */
   ready(signal: AbortSignal): Promise<void> | undefined;
@@ -55,8 +35,8 @@ const MERGE_CHARS = 65_536;
 /** A lost wake-up costs at most this; the sessions followed are looked at in turns, so that it is never much at once. */
 const RECHECK_MS = 1_000;
 const RECHECK_TURNS = 10;
-/** `turn:status` comes again after this long without words: every 10 s at the latest, recheck included. */
-const STATUS_MS = 9_000;
+/** How often is looked whether all are at the end. */
+const SETTLE_MS = 10;
 
 /** The entry at `start`, with the tokens of its turn that follow it, up to the limit. Cuts fall between entries. [P-4] */
 function mergeFrom(entries: LogRecord[], start: number): { merged: LogRecord; next: number } | undefined {
@@ -98,25 +78,37 @@ class Feed {
   /** Looked at again by the recheck whatever its head is. */
   restless = false;
   followers = 0;
+  /** When it was woken last, in ms by a clock that never goes back. */
+  wokenAt = performance.now();
   readonly number: number;
   readonly #store: Store;
+  readonly #meter: Meter;
   readonly #watch: Disposable;
   readonly #waiting = new Set<() => void>();
   readonly #batches = new Map<number, Promise<Batch | Gone>>();
+  /** The entry that was read last, whoever it was for. */
+  #last: LogRecord | undefined;
 
-  constructor(store: Store, life: SessionLife, number: number) {
+  constructor(store: Store, meter: Meter, life: SessionLife, number: number) {
     this.life = life;
     this.number = number;
     this.#store = store;
+    this.#meter = meter;
     this.#watch = store.watch(life, () => this.wake());
   }
 
   wake(): void {
     this.version += 1;
+    this.wokenAt = performance.now();
     this.#batches.clear();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
     for (const resume of waiting) resume();
+  }
+
+  /** Whether all its followers have read what there is, and wait. */
+  get isQuiet(): boolean {
+    return this.#waiting.size >= this.followers;
   }
 
   read(after: number): Promise<Batch | Gone> {
@@ -140,13 +132,16 @@ class Feed {
       // entry makes the text whole
       const page = await this.#store.read(this.life, after, limit);
       if (!page || page.head < after) return await this.#end();
+      for (let left = gapsIn(page, after, this.#last); left > 0; left--) this.#meter.gap();
+      this.#last = page.entries.at(-1) ?? this.#last;
       this.head = page.head;
       this.restless = page.live !== null;
       const seq = page.entries.at(-1)?.seq ?? after;
       return {
         frames: toFrames(this.life, page.entries, after),
         seq,
-        more: seq < page.head,
+        // an end that nothing leads to is not waited for
+        more: seq < page.head && page.entries.length > 0,
         live: page.live,
       };
     } catch (error) {
@@ -180,39 +175,10 @@ class Feed {
   }
 }
 
-/** What a follower last heard of the live turn: `turn:queued` and `turn:status` are read from the stored turn. */
-class Pulse {
-  #turnId = '';
-  #phase = '';
-  #position: number | null = null;
-  #at = Number.NEGATIVE_INFINITY;
-
-  /** `now` is the store's clock; the interval is measured with one that never goes back. */
-  next(life: SessionLife, live: TurnRecord | null, heard: boolean, now: number): Frame[] {
-    if (!live) return [];
-    const frames: Frame[] = [];
-    const ids = { session_id: life.sessionId, turn_id: live.turnId };
-    const isNew = live.turnId !== this.#turnId;
-    if (live.position !== null && (isNew || live.position !== this.#position)) {
-      frames.push(new Frame('turn:queued', { ...ids, position: live.position }));
-    }
-    const at = performance.now();
-    if (heard) this.#at = at;
-    if (isNew || live.phase !== this.#phase || at - this.#at >= STATUS_MS) {
-      const since_ms = Math.max(0, now - live.phaseAt);
-      frames.push(new Frame('turn:status', { ...ids, phase: live.phase, since_ms }));
-      this.#at = at;
-    }
-    this.#turnId = live.turnId;
-    this.#phase = live.phase;
-    this.#position = live.position;
-    return frames;
-  }
-}
-
 export class Follow implements Disposable {
   readonly #store: Store;
   readonly #now: () => number;
+  readonly #meter: Meter;
   readonly #feeds = new Map<string, Feed>();
   readonly #recheck: NodeJS.Timeout;
   /** By epoch: readers who are not counted. */
@@ -220,9 +186,10 @@ export class Follow implements Disposable {
   #opened = 0;
   #lookedAt = 0;
 
-  constructor(store: Store, now: () => number) {
+  constructor(store: Store, now: () => number, meter: Meter = noMeter) {
     this.#store = store;
     this.#now = now;
+    this.#meter = meter;
     this.#recheck = setInterval(() => void this.#lookAgain(), RECHECK_MS / RECHECK_TURNS);
     this.#recheck.unref();
   }
@@ -239,6 +206,13 @@ export class Follow implements Disposable {
     let count = -(this.#onlookers.get(epoch) ?? 0);
     for (const { life, followers } of this.#feeds.values()) if (life.epoch === epoch) count += followers;
     return Math.max(0, count);
+  }
+
+  /** Followers at work now by epoch, without those who are not counted. */
+  look(): Map<string, number> {
+    const epochs = new Set([...this.#feeds.values()].map(({ life }) => life.epoch));
+    const counts = [...epochs].map((epoch): [string, number] => [epoch, this.followersOf(epoch)]);
+    return new Map(counts.filter(([, count]) => count > 0));
   }
 
   /** Until it is disposed of, one reader of the session is no follower of it: a person behind the server looks on. */
@@ -265,9 +239,12 @@ export class Follow implements Disposable {
     sent = after,
   ): Promise<'stopped' | Gone> {
     using held = this.#hold(life);
+    using meter = this.#meter.follower(sink.transport);
     const { feed } = held;
     const pulse = new Pulse();
     let cursor = after;
+    // what keeps a frame back is counted from here: neither what came before this follower, nor a client that takes nothing
+    let since = performance.now();
     for (;;) {
       const seen = feed.version;
       const batch = await (cursor < sent ? feed.readUpTo(cursor, sent) : feed.read(cursor));
@@ -276,31 +253,61 @@ export class Follow implements Disposable {
       const news = batch.more ? [] : pulse.next(life, batch.live, batch.frames.length > 0, this.#now());
       for (const frame of [...batch.frames, ...news]) {
         sink.push(frame);
-        await sink.ready(signal);
+        meter.sent(frame.bytes, performance.now() - since, frame.wordsOf);
+        const ready = sink.ready(signal);
+        if (ready) meter.is('paused');
+        await ready;
+        if (ready) since = performance.now();
         if (signal.aborted) return 'stopped';
       }
       cursor = batch.seq;
-      if (!batch.more) await feed.changed(seen, signal);
+      meter.is(batch.more ? 'behind' : 'live');
+      if (batch.more) since = performance.now();
+      else await feed.changed(seen, signal);
+      since = Math.max(since, feed.wokenAt);
       if (signal.aborted) return 'stopped';
     }
   }
 
   /** What lies behind `after`, as soon as there is any of it; `stopped` when `signal` aborts first. */
-  async next(life: SessionLife, after: number, signal: AbortSignal): Promise<Batch | Gone | 'stopped'> {
+  async next(
+    life: SessionLife,
+    after: number,
+    signal: AbortSignal,
+    transport: Transport = 'poll',
+  ): Promise<Batch | Gone | 'stopped'> {
     using held = this.#hold(life);
+    using meter = this.#meter.follower(transport);
+    meter.is('live');
     const { feed } = held;
+    let since = performance.now();
     for (;;) {
       const seen = feed.version;
       const batch = await feed.read(after);
-      if (typeof batch === 'string' || batch.frames.length > 0) return batch;
+      if (typeof batch === 'string') return batch;
+      if (batch.frames.length > 0) {
+        for (const { bytes, wordsOf } of batch.frames) meter.sent(bytes, performance.now() - since, wordsOf);
+        return batch;
+      }
       if (signal.aborted) return 'stopped';
       await feed.changed(seen, signal);
+      since = Math.max(since, feed.wokenAt);
+    }
+  }
+
+  /** Has every follower look again, and resolves once all are at the end of their logs, or after `ms`: a client may take nothing. */
+  async settle(ms: number): Promise<void> {
+    const until = performance.now() + ms;
+    for (const feed of this.#feeds.values()) feed.wake();
+    while (performance.now() < until) {
+      await sleep(SETTLE_MS);
+      if ([...this.#feeds.values()].every((feed) => feed.isQuiet)) return;
     }
   }
 
   #hold(life: SessionLife): Disposable & { feed: Feed } {
     const key = JSON.stringify([life.tenant, life.sessionId, life.epoch]);
-    const feed = this.#feeds.get(key) ?? new Feed(this.#store, life, ++this.#opened);
+    const feed = this.#feeds.get(key) ?? new Feed(this.#store, this.#meter, life, ++this.#opened);
     this.#feeds.set(key, feed);
     feed.followers += 1;
     return {

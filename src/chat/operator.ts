@@ -5,9 +5,11 @@ import { AppError } from '../errors.ts';
 import type { Log } from '../log.ts';
 import { cleared, readCare, writeCare, writeClientCare } from '../safety/care.ts';
 import type { AlertRecord, AuditFact } from '../store/escalation.ts';
+import type { Announcer } from '../store/outbox.ts';
 import type { NewEntry, SessionRecord, Store, TurnRecord } from '../store/store.ts';
 import { clientOf } from './access.ts';
 import type { Caller } from './access.ts';
+import { tellDone } from './announce.ts';
 import type { Control } from './control.ts';
 import { poll, takeSnapshot } from './reading.ts';
 import type { ReadingParts } from './reading.ts';
@@ -16,6 +18,7 @@ import { sessionUpdated, toCursor, toTime } from './wire.ts';
 
 export interface OperatorParts extends ReadingParts {
   turns: Turns;
+  announcer: Announcer;
   control: Control;
   /** What people behind the server hand in; null: there are no routes for them. */
   operatorKey: string | null;
@@ -143,7 +146,7 @@ function endOf(turn: TurnRecord, { progress }: SessionRecord, text: string, now:
 }
 
 async function say(
-  { store, turns, now }: OperatorParts,
+  { store, announcer, turns, now }: OperatorParts,
   { alert_id: alertId, actor, text }: Input<'operator:message'>,
 ): Promise<Output<'operator:message'>> {
   const found = await mustAlert(store, alertId);
@@ -159,8 +162,12 @@ async function say(
     text,
     end: (turn) => endOf(turn, found.session, text, now()),
     audit: [factOf(found, 'human_message', actor)],
+    outbox: (turn) => tellDone(announcer, found.session, turn, found.session.progress),
   });
-  if (ended) turns.abort(ended.turnId);
+  if (ended) {
+    turns.abort(ended.turnId);
+    announcer.wake();
+  }
   const session = await store.session(found.session);
   const cursor = toCursor(found.session, session?.lastSeq ?? found.session.lastSeq);
   return { turn_id: ended?.turnId ?? null, cursor };
@@ -195,7 +202,7 @@ export function operatorHandlers(parts: OperatorParts): Some<OperatorName> {
 function readers(
   parts: OperatorParts,
   must: (caller: Caller) => void,
-): Some<'operator:alerts' | 'operator:alert' | 'operator:log'> {
+): Some<'operator:alerts' | 'operator:alert' | 'operator:log' | 'operator:overview'> {
   const { store, control, follow } = parts;
   return {
     'operator:alerts': async ({ status, limit }, caller) => {
@@ -212,6 +219,10 @@ function readers(
       ]);
       return { alert: toAlert(alert), snapshot, followers };
     },
+    'operator:overview': async (_input, caller) => {
+      must(caller);
+      return { nodes: await control.nodes(), time: toTime(parts.now()) };
+    },
     'operator:log': async (input, caller) => {
       must(caller);
       const { session } = await mustAlert(store, input.alert_id);
@@ -224,7 +235,7 @@ function readers(
 function actors(
   parts: OperatorParts,
   must: (caller: Caller) => void,
-): Omit<Some<OperatorName>, 'operator:alerts' | 'operator:alert' | 'operator:log'> {
+): Omit<Some<OperatorName>, keyof ReturnType<typeof readers>> {
   const { store, now } = parts;
   return {
     'operator:acknowledge': async ({ alert_id, actor }, caller) => {

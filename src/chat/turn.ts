@@ -1,26 +1,21 @@
 // One turn, from its place in the queue to its end entry: queued → running → done | failed | cancelled.
 // Whoever owns the lease runs it; a turn taken over enters here like a new one, with the words that are there.
-import type { Phase, SessionSafety, Source } from '../contract/types.ts';
+import type { Phase, Source } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import type { Log } from '../log.ts';
+import type { Meter, TakeoverCause, TurnEnd, TurnMeter } from '../meter.ts';
 import { ModelError, nextSpeaker } from '../model/model.ts';
 import type { Model, Speakers } from '../model/model.ts';
 import { isSafe } from '../safety/guard.ts';
 import type { Guard, GuardOptions, Trip } from '../safety/guard.ts';
 import { repliesFor } from '../safety/replies.ts';
-import type {
-  FinishRequest,
-  Lease,
-  NewEntry,
-  SessionRecord,
-  Store,
-  TurnRecord,
-  TurnView,
-} from '../store/store.ts';
+import type { Lease, NewEntry, SessionRecord, Store, TurnRecord, TurnView } from '../store/store.ts';
 import type { Slots, Ticket } from '../store/slots.ts';
+import type { Announcer } from '../store/outbox.ts';
 import { shareOf } from './access.ts';
-import { guardedFact } from './admission-request.ts';
+import { tellEnded, wakeFor } from './announce.ts';
 import type { Ask } from './ask.ts';
+import { doneEntry, finishRequest, FIXED } from './ending.ts';
 import { untilNobodyAnswers } from './human.ts';
 import { Fenced, insist, Reply } from './reply.ts';
 import { FreshJoint, openJoint, PrefillJoint, ProofJoint } from './joint.ts';
@@ -29,10 +24,10 @@ import { Speech } from './speech.ts';
 import type { Spoken } from './speech.ts';
 import { Patience } from './patience.ts';
 import { Place } from './place.ts';
-import { sessionUpdated, toTime } from './wire.ts';
 
 export interface TurnParts {
   store: Store;
+  announcer: Announcer;
   slots: Slots;
   speakers: Speakers;
   ask: Ask;
@@ -41,22 +36,23 @@ export interface TurnParts {
   helpMs: number;
   leaseMs: number;
   now: () => number;
+  meter: Meter;
   log: Log;
 }
 
 /** Model runs of one turn in all, and without one new word, before it is given up (REALTIME.md 5.8). */
 const ATTEMPTS_MAX = 10;
 const IDLE_ATTEMPTS_MAX = 3;
-/** The name under which the fixed replies to a risk go. */
-const FIXED = 'fixed';
-
 /** The budget is used up: whatever was tried, there is no end. */
 class Exhausted extends Error {}
 
 export class Turn {
   readonly lease: Lease;
+  readonly n: number;
   readonly reply: Reply;
   readonly ended: Promise<void>;
+  /** What it does, where in the queue, and since when (ms since 1970, by the clock of the store). */
+  doing: { phase: Phase; position: number | null; sinceAt: number };
   readonly #parts: TurnParts;
   readonly #session: SessionRecord;
   readonly #stop = new AbortController();
@@ -70,11 +66,20 @@ export class Turn {
   readonly #patience = new Patience();
   #firstTextAt: number | null;
   #trip: Trip | undefined;
+  readonly #meter: TurnMeter;
+  #outcome: TurnEnd = 'left';
 
-  constructor(parts: TurnParts, session: SessionRecord, view: TurnView, ticket: Ticket | null) {
-    const { turnId, generation } = view.turn;
+  constructor(
+    parts: TurnParts,
+    session: SessionRecord,
+    view: TurnView,
+    ticket: Ticket | null,
+    takenOver: TakeoverCause | null = null,
+  ) {
+    const { turnId, generation, startedAt } = view.turn;
     const { tenant, sessionId, epoch } = session;
     this.lease = { tenant, sessionId, epoch, turnId, generation };
+    this.n = view.turn.n;
     this.reply = new Reply(parts.store, this.lease, parts.leaseMs, view.text, this.#stop.signal);
     this.#parts = parts;
     this.#session = session;
@@ -82,6 +87,9 @@ export class Turn {
     const client = shareOf(session, sessionId);
     this.#place = new Place(parts.slots, client, ticket, (position) => this.#mark('queued', position));
     this.#firstTextAt = view.turn.firstTextAt;
+    const { phase, position, phaseAt } = view.turn;
+    this.doing = { phase, position, sinceAt: phaseAt };
+    this.#meter = parts.meter.turn({ turnId, generation, startedAt, now: parts.now(), takenOver });
     this.ended = this.#run();
   }
 
@@ -99,6 +107,7 @@ export class Turn {
       await this.#fail(error);
     } finally {
       this.#place.leave();
+      this.#meter.ended(this.#outcome, this.reply.text.length);
     }
   }
 
@@ -106,6 +115,7 @@ export class Turn {
     const { safety, care, line } = this.#record.plan;
     if (care.awaitsHuman) {
       const { store, now } = this.#parts;
+      this.#meter.phase('person');
       await untilNobodyAnswers(store, this.lease, now, this.#stop.signal);
     }
     if (safety || care.isFixed || care.awaitsHuman) return this.#sayFixed(safety?.text ?? line);
@@ -201,6 +211,7 @@ export class Turn {
   #replaceUnsafe(trip: Trip, words: boolean): void {
     const { log } = this.#parts;
     log.warn({ turnId: this.lease.turnId, reason: trip.reason }, 'words of the model were not let through');
+    this.#parts.meter.guarded(trip.reason);
     this.#trip = trip;
     const shown = this.reply.text;
     const space = shown === '' || /\s$/.test(shown) ? '' : ' ';
@@ -243,7 +254,7 @@ export class Turn {
     if (restarts) this.reply.reset('', 'begun_anew');
     if (text === '') return before;
     if (!before) this.#mark('streaming');
-    this.#firstTextAt ??= this.#parts.now();
+    this.#shown();
     this.#patience.renew();
     this.reply.push(text);
     return true;
@@ -282,11 +293,20 @@ export class Turn {
     const begun = await insist(() => store.start(this.lease, { source, model, phase }), this.#stop.signal);
     if (begun === 'fenced') throw new Fenced();
     this.#record = begun;
+    this.#meter.began(source, model);
+    this.#tell(phase);
     const isIdle = source === this.#parts.speakers.model.source && begun.idleAttempts > IDLE_ATTEMPTS_MAX;
     if (isIdle || begun.attempts > ATTEMPTS_MAX) throw new Exhausted();
   }
 
+  #tell(phase: Phase, position: number | null = null): void {
+    const sinceAt = phase === this.doing.phase ? this.doing.sinceAt : this.#parts.now();
+    this.doing = { phase, position, sinceAt };
+    this.#meter.phase(phase);
+  }
+
   #mark(phase: Phase, position: number | null = null): void {
+    this.#tell(phase, position);
     this.#parts.store.mark(this.lease, phase, position).catch((error: unknown) => {
       this.#parts.log.warn({ turnId: this.lease.turnId, error: String(error) }, 'phase not stored');
     });
@@ -296,64 +316,36 @@ export class Turn {
   #replaceBy(text: string, cause: string): void {
     if (!text.startsWith(this.reply.text)) this.reply.reset('', cause);
     this.reply.push(text.slice(this.reply.text.length));
-    this.#firstTextAt ??= this.#parts.now();
+    this.#shown();
+  }
+
+  #shown(): void {
+    if (this.#firstTextAt !== null) return;
+    this.#firstTextAt = this.#parts.now();
+    this.#meter.firstWord();
   }
 
   async #finish(): Promise<void> {
-    const { plan, n, turnId, startedAt, beganAt, source, model } = this.#record;
-    const now = this.#parts.now();
-    const since = (at: number | null) => Math.max(0, (at ?? now) - startedAt);
-    const done = {
-      turn_id: turnId,
-      n,
-      therapist_response: this.reply.text,
-      preprocessing: plan.preprocessing,
-      navigation: plan.navigation,
-      session_progress: plan.progress,
-      safety: this.#safety(),
-      source: source ?? 'guide',
-      model: model ?? FIXED,
-      timings: { queued_ms: since(beganAt), first_token_ms: since(this.#firstTextAt), total_ms: since(now) },
-      timestamp: toTime(now),
-    };
-    await this.#end('done', { event: 'therapist:done', data: done });
+    const shown = { text: this.reply.text, firstTextAt: this.#firstTextAt, now: this.#parts.now() };
+    await this.#end('done', doneEntry(this.#record, shown, this.#trip));
   }
 
   async #end(state: 'done' | 'failed', entry: NewEntry): Promise<void> {
-    const { progress, memory } = this.#record.plan;
-    const isDone = state === 'done';
-    const completes = isDone && progress.completion_criteria.ready_for_stage_2;
-    const entries = completes && this.#session.status === 'active' ? [entry, this.#completed()] : [entry];
-    const after = isDone ? { progress, memory } : null;
-    const request = { state, entries, after, completes, ...this.#guarded() };
-    const { store } = this.#parts;
+    const ending = finishRequest(this.#session, this.#record, { state, entry, trip: this.#trip });
+    const { store, announcer } = this.#parts;
+    const outbox = tellEnded(announcer, this.#session, this.#record, ending);
+    const request = { ...ending, outbox };
     // one that was stored though its answer was lost is fenced when it is sent again: the turn is over
     const ended = await insist(() => store.finish(this.lease, request), this.#stop.signal);
     if (ended === 'fenced') throw new Fenced();
+    wakeFor(announcer, outbox);
+    this.#outcome = state;
     const { turnId, source, attempts, startedAt } = this.#record;
     const ms = this.#parts.now() - startedAt;
     this.#parts.log.info(
       { turnId, state, source, attempts, chars: this.reply.text.length, ms },
       'turn ended',
     );
-  }
-
-  #safety(): SessionSafety {
-    return { ...this.#record.plan.care.safety, guarded: this.#trip !== undefined };
-  }
-
-  /** What the store keeps of words that were not let through. */
-  #guarded(): Pick<FinishRequest, 'safety' | 'audit'> {
-    const { care } = this.#record.plan;
-    if (this.#trip === undefined) return {};
-    return { safety: this.#safety(), audit: [guardedFact(this.lease.turnId, care, this.#trip)] };
-  }
-
-  /** The session changes its status with this turn. */
-  #completed(): NewEntry {
-    const turnCount = this.#session.turnCount + 1;
-    const session = { ...this.#session, turnCount, progress: this.#record.plan.progress };
-    return sessionUpdated({ ...session, status: 'completed' });
   }
 
   /** [P-8] A turn that cannot be finished ends with `therapist:error`; one that was taken from us ends elsewhere. */

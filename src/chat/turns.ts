@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import type { Phase } from '../contract/types.ts';
+import type { TakeoverCause } from '../meter.ts';
 import type { Ticket } from '../store/slots.ts';
 import type { SessionLife, SessionRecord, Store, TurnView } from '../store/store.ts';
 import { Turn } from './turn.ts';
@@ -23,6 +25,9 @@ export class Turns implements AsyncDisposable {
   #tending: Promise<void> | undefined;
   #renewedAt = performance.now();
   #isStoreAway = false;
+  /** Since the start: turns taken from others, and given up. */
+  readonly taken: Record<TakeoverCause, number> = { released: 0, expired: 0 };
+  handedOver = 0;
   #closing = false;
   #closed = false;
 
@@ -44,12 +49,25 @@ export class Turns implements AsyncDisposable {
     return this.#live.size;
   }
 
+  /** Each of them, without what is said in it. */
+  look(): { epoch: string; n: number; phase: Phase; position: number | null; sinceAt: number }[] {
+    return [...this.#live.values()].map(({ lease: { epoch }, n, doing }) => ({ epoch, n, ...doing }));
+  }
+
+  /** How many wait here for a slot of the model, and how many run. */
+  count(): { queued: number; running: number } {
+    let queued = 0;
+    for (const { doing } of this.#live.values())
+      if (doing.phase === 'queued' && doing.position !== null) queued += 1;
+    return { queued, running: this.#live.size - queued };
+  }
+
   /** Once closed, the turn is left to the next owner. `place` is given back when the turn ends. */
   begin(
     session: SessionRecord,
     view: TurnView,
     ticket: Ticket | null,
-    place: Disposable | null = null,
+    { place = null, takenOver = null }: { place?: Disposable | null; takenOver?: TakeoverCause | null } = {},
   ): void {
     if (this.#closed) {
       ticket?.release();
@@ -57,7 +75,7 @@ export class Turns implements AsyncDisposable {
       return;
     }
     this.abort(view.turn.turnId); // an earlier owner here, if it was us
-    const turn = new Turn(this.#parts, session, view, ticket);
+    const turn = new Turn(this.#parts, session, view, ticket, takenOver);
     this.#live.set(turn.lease.turnId, turn);
     const watching = this.#store.watchTurn(turn.lease, () => turn.abort());
     void turn.ended.finally(() => {
@@ -85,10 +103,11 @@ export class Turns implements AsyncDisposable {
     const overdueMs = speakers.model.hosts().length > 0 ? 0 : 2 * leaseMs;
     for (let total = 0; ;) {
       const taken = await this.#store.takeOver(this.#node, leaseMs, TAKE_LIMIT, overdueMs);
-      for (const { session, view } of taken) {
+      for (const { session, view, why: takenOver } of taken) {
         const { turnId, generation } = view.turn;
         this.#parts.log.info({ turnId, generation }, 'turn taken over');
-        this.begin(session, view, null);
+        this.taken[takenOver] += 1;
+        this.begin(session, view, null, { takenOver });
       }
       total += taken.length;
       if (taken.length < TAKE_LIMIT) return total;
@@ -166,7 +185,11 @@ export class Turns implements AsyncDisposable {
     clearTimeout(timer);
     await this.#tending;
     const left = [...this.#live.values()];
-    for (const turn of left) turn.abort();
+    for (const turn of left) {
+      turn.abort();
+      this.#parts.meter.handedOver();
+      this.handedOver += 1;
+    }
     await Promise.all(left.map((turn) => turn.ended));
     await this.#store.release(left.map((turn) => turn.lease)).catch(() => undefined);
   }

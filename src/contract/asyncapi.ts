@@ -16,7 +16,7 @@ export interface AsyncApiDocument {
 
 const description = `The events of one Socket.IO connection: default path \`/socket.io\`, default namespace, default parser. Each channel is one event, its address the name of it. The same operations over REST are in \`/openapi.json\`.
 
-- Handshake \`auth: {token?}\`.
+- Handshake \`auth: {token?}\`. A socket that is not let in gets \`connect_error\`, with a \`Failure\` as its \`data\`.
 - A client event is answered through its ack; without an ack the same object comes as the event \`<event>:result\`.
 - An unknown event or a bad payload is an error ack, never a disconnect.
 - A socket that creates a session, or whose input makes or touches one, follows it from the \`cursor\` of that ack.

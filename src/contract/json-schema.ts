@@ -1,5 +1,6 @@
 // JSON Schemas of the two tables, each named once, so that the documents can refer to them.
 import { z } from 'zod';
+import * as d from './doors.ts';
 import * as m from './model.ts';
 import { operations, pushes } from './operations.ts';
 import type { Operation } from './operation.ts';
@@ -34,10 +35,10 @@ export function refTo(name: string): Schema {
   return { $ref: `#/components/schemas/${name}` };
 }
 
-/** The schemas of model.ts and progress.ts that have an id. */
+/** The schemas of model.ts, progress.ts and doors.ts that have an id. */
 function namedModels(): Registry {
   const registry = z.registry<{ id: string }>();
-  for (const schema of [...Object.values(m), ...Object.values(p)]) {
+  for (const schema of [m, p, d].flatMap((models) => Object.values<unknown>(models))) {
     if (!(schema instanceof z.ZodType)) continue;
     const id = schema.meta()?.id;
     if (id !== undefined) registry.add(schema, { id });
@@ -50,6 +51,14 @@ function nameOf(registry: Registry, schema: z.ZodType, fallback: string): string
   const id = registry.get(schema)?.id ?? schema.meta()?.id ?? fallback;
   if (!registry.has(schema)) registry.add(schema, { id });
   return id;
+}
+
+/** What has an id and stands in another schema only, zod puts apart; here it is a schema like the others. */
+function unshared(schemas: Schemas, rename: (id: string) => string): Schemas {
+  const { __shared: shared, ...own } = schemas;
+  const all = { ...own, ...shared?.$defs };
+  const text = JSON.stringify(all).replace(/__shared#\/\$defs\/(\w+)/g, (_, id: string) => rename(id));
+  return JSON.parse(text) as Schemas;
 }
 
 function convert(
@@ -68,7 +77,7 @@ function convert(
     },
   });
   const named: Schemas = {};
-  for (const [id, schema] of Object.entries(schemas)) {
+  for (const [id, schema] of Object.entries(unshared(schemas, rename))) {
     delete schema.$schema;
     delete schema.$id;
     named[rename(id)] = schema;

@@ -35,7 +35,10 @@ export const Right = z
 
 /** Most code points of one input (docs/protocol.md section 7, PAYLOAD_TOO_LARGE). */
 export const USER_INPUT_MAX = 16_000;
-export const UserInput = Text.min(1).meta({ description: `1 to ${USER_INPUT_MAX} characters (code points)` });
+export const UserInput = Text.min(1).meta({
+  description: `1 to ${USER_INPUT_MAX} characters (code points)`,
+  maxLength: USER_INPUT_MAX,
+});
 export const InputId = Text.min(1).meta({
   description: 'Made by the client before its first try; the same id and text return the same turn',
 });

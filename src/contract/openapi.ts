@@ -1,10 +1,19 @@
 // OpenAPI 3.1 of the REST mirror (docs/protocol.md sections 5 and 7), read from the table.
-import { errorTable } from './errors.ts';
-import type { ErrorCode } from './errors.ts';
-import { camelCase, contractSchemas, inputName, pascalCase, refTo, referredTo, rows } from './json-schema.ts';
+import { contractSchemas, inputName, refTo, referredTo, rows } from './json-schema.ts';
 import type { ContractSchemas, Part, Parts, Schema, Schemas } from './json-schema.ts';
-import { ErrorBody } from './model.ts';
-import { commonErrors } from './operations.ts';
+import { doorPaths } from './openapi-doors.ts';
+import { linksOf, operationIdOf } from './openapi-links.ts';
+import {
+  codes,
+  early,
+  errorExample,
+  headers,
+  json,
+  refusals,
+  refusedWith,
+  tooLong,
+  withHeaders,
+} from './openapi-refusals.ts';
 import type { Operation } from './operation.ts';
 
 export interface OpenApiDocument {
@@ -25,12 +34,11 @@ export interface OpenApiDocument {
 type Route = Operation['rest'][number];
 type Field = [name: string, schema: Schema];
 
-const codes: readonly ErrorCode[] = ErrorBody.shape.code.options;
-
 const description = `Sessions under ids of your own, replies streamed word by word. All of this is also to be had over Socket.IO (\`/asyncapi.json\`).
 
 - A body is read as JSON whatever \`Content-Type\` says; only a foreign charset or \`Content-Encoding\` is refused.
-- Ids in a path are percent-encoded. A trailing slash is tolerated. The request line may reach 128 KiB, all other headers together 16 KiB.
+- Ids in a path are percent-encoded. A trailing slash is tolerated. The request line may reach 128 KiB, all other headers together 16 KiB. What is no HTTP at all, or comes too slowly, is refused without a body (\`400\`, \`408\`, \`413\`, \`417\`, \`431\`).
+- A body is at most 256 KiB (1 MiB for chat completions and the UI message stream); in it, objects and lists are at most 8 deep and have at most 256 members each, 10,000 values in all.
 - \`HEAD\` and \`OPTIONS\` answer as HTTP expects. Any other path is \`NOT_FOUND\`, any other method \`METHOD_NOT_ALLOWED\` with \`Allow\`.
 - \`Origin\` must be absent, the same, a loopback origin or one of \`ALLOWED_ORIGINS\`; all else is \`FORBIDDEN\`. CORS answers exactly those.
 - Unknown fields are ignored, in both directions.
@@ -39,6 +47,7 @@ const description = `Sessions under ids of your own, replies streamed word by wo
 const tags: Part[] = [
   { name: 'session', description: 'Sessions and what is said in them' },
   { name: 'turn', description: 'One input and the reply to it' },
+  { name: 'door', description: 'For clients of other protocols' },
   { name: 'server', description: 'How the server is doing, and what it offers' },
 ];
 
@@ -62,7 +71,7 @@ const parameters: Parts = {
   IdempotencyKey: {
     name: 'Idempotency-Key',
     in: 'header',
-    description: 'The same as `input_id` in the body',
+    description: 'The same as `input_id` in the body, and wins over it',
     schema: { type: 'string', minLength: 1 },
   },
   Prefer: {
@@ -80,81 +89,17 @@ const parameters: Parts = {
   },
 };
 
-const headers: Parts = {
-  Allow: { description: 'The methods this path takes', schema: { type: 'string' } },
-  'Cache-Control': { schema: { type: 'string', const: 'no-cache, no-transform' } },
-  Location: { description: 'Where the turn can be read', schema: { type: 'string' } },
-  'Retry-After': { description: 'When to try again, in seconds', schema: { type: 'integer', minimum: 0 } },
-  'X-Accel-Buffering': { schema: { type: 'string', const: 'no' } },
-  'X-Cursor': { description: 'The cursor to go on from', schema: refTo('Cursor') },
-};
-
-function withHeaders(...names: string[]): Part {
+/** The schema of each event is in `x-events`: OpenAPI 3.1 has no place for it. */
+function events(payloads: Record<string, string>): Part {
+  const named = Object.entries({ 'session:snapshot': 'Snapshot', ...payloads });
   return {
-    headers: Object.fromEntries(names.map((name) => [name, { $ref: `#/components/headers/${name}` }])),
-  };
-}
-
-function json(schema: Schema): Part {
-  return { 'application/json': { schema } };
-}
-
-const events: Part = {
-  'text/event-stream': {
-    schema: { type: 'string', description: 'Server-sent events; the data of each is one JSON object' },
-    example:
-      'id: 3f9c.7\nevent: therapist:token\ndata: {"session_id":"demo","turn_id":"t1","seq":7,"at":0,"text":"Hello"}\n\n',
-  },
-};
-
-/** Every code as an example of the error body. */
-function errorExample(code: ErrorCode): Part {
-  return {
-    summary: errorTable[code].title,
-    value: {
-      error: pascalCase(code),
-      code,
-      message: errorTable[code].title,
-      request_id: '00000000-0000-4000-8000-000000000000',
-      timestamp: '2026-01-01T00:00:00.000Z',
+    'text/event-stream': {
+      schema: { type: 'string', description: 'Server-sent events; the data of each is one JSON object' },
+      example:
+        'id: 3f9c.7\nevent: therapist:token\ndata: {"session_id":"demo","turn_id":"t1","seq":7,"at":0,"text":"Hello"}\n\n',
+      'x-events': Object.fromEntries(named.map(([event, schema]) => [event, refTo(schema)])),
     },
   };
-}
-
-function errorHeaders(status: number): string[] {
-  if (status === 405) return ['Allow'];
-  return status === 429 || status === 503 ? ['Retry-After'] : [];
-}
-
-/** One response for the codes that share an HTTP status. */
-function errorResponse(group: readonly ErrorCode[], status: number): Part {
-  const names = errorHeaders(status);
-  const meanings = group.map((code) => `\`${code}\`: ${errorTable[code].title}`);
-  return {
-    description: meanings.join('. '),
-    ...(names.length > 0 && withHeaders(...names)),
-    content: {
-      'application/json': {
-        schema: {
-          allOf: [refTo('ErrorBody'), { type: 'object', properties: { code: { enum: [...group] } } }],
-        },
-        examples: Object.fromEntries(group.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
-      },
-    },
-  };
-}
-
-/** The responses that refuse, by reference; those not yet in `shared` are added to it. */
-function refusals(refused: readonly ErrorCode[], shared: Parts): Part {
-  const inOrder = codes.filter((code) => refused.includes(code));
-  const groups = Map.groupBy(inOrder, (code): number => errorTable[code].status);
-  const references: Part = {};
-  for (const [status, group] of groups) {
-    const name = group.join('.');
-    shared[name] ??= errorResponse(group, status);
-    references[status] = { $ref: `#/components/responses/${name}` };
-  }
-  return references;
 }
 
 /** In a path or a query there is no null. */
@@ -225,25 +170,33 @@ function requestBody(row: Operation, { body, required }: Split): Part {
 }
 
 /** The answers that are no refusals, by the way the route replies. */
-const answers: Record<Route['reply'], (value: Schema) => Part> = {
-  value: (value) => ({ 200: { description: 'Done', content: json(value) } }),
-  turn: (value) => ({
+const answers: Record<Route['reply'], (value: Schema, links: Part, events: Part) => Part> = {
+  value: (value, links) => ({ 200: { description: 'Done', content: json(value), ...links } }),
+  turn: (value, links, events) => ({
     200: {
       description:
         'By `Accept`. JSON: the whole response, when the turn has ended. Events: this turn only, a comment at once and every 15 s, closed after the end entry',
+      ...withHeaders('Cache-Control', 'X-Accel-Buffering'),
       content: { ...json(value), ...events },
+      ...links,
     },
     202: {
       description: 'With `Prefer: respond-async`: stored, and to be read at `Location`',
-      ...withHeaders('Location'),
+      ...withHeaders('Location', 'Preference-Applied'),
       content: json(accepted),
+      ...links,
     },
   }),
-  poll: (value) => ({
-    200: { description: 'The entries after the cursor, or a snapshot', content: json(value) },
+  poll: (value, links) => ({
+    200: {
+      description: 'The entries after the cursor, or a snapshot',
+      ...withHeaders('X-Cursor'),
+      content: json(value),
+      ...links,
+    },
     204: { description: 'Nothing new in the time given', ...withHeaders('X-Cursor') },
   }),
-  stream: () => ({
+  stream: (_value, _links, events) => ({
     200: {
       description:
         'The server events of `/asyncapi.json`; only logged ones carry `id:`. Without a cursor that can be served it begins with `session:snapshot`, which carries one too',
@@ -268,38 +221,54 @@ function endpoint(
 ): Part {
   const fields = split(contract.schemas[inputName(name)] ?? {}, route);
   const parameters = parametersOf(fields, route);
-  const again = row.rest.indexOf(route);
+  const value = refTo(contract.bodies[name] ?? '');
   return {
-    operationId: camelCase(name) + (again > 0 ? String(again + 1) : ''),
+    operationId: operationIdOf(name, row, route),
     tags: [name.split(':')[0] ?? name],
     summary: row.summary,
     security: security[row.needs] ?? security['read'] ?? [],
     ...(parameters.length > 0 && { parameters }),
     ...(fields.body.length > 0 && { requestBody: requestBody(row, fields) }),
     responses: {
-      ...answers[route.reply](refTo(contract.bodies[name] ?? '')),
-      ...refusals([...row.errors, ...commonErrors], shared),
+      ...answers[route.reply](value, linksOf(name, route), events(contract.payloads)),
+      ...refusals(refusedWith(row, route, fields.query.length > 0), shared),
+      ...tooLong,
     },
   };
 }
 
 function plain(operationId: string, summary: string, responses: Part): Record<string, Part> {
-  return { get: { operationId, tags: ['server'], summary, responses } };
+  return { get: { operationId, tags: ['server'], summary, security: [], responses } };
 }
 
 /** What is served beside the table. */
-function serverPaths(): OpenApiDocument['paths'] {
-  const document = { 200: { description: 'The document', content: json({ type: 'object' }) } };
+function serverPaths(shared: Parts): OpenApiDocument['paths'] {
+  const refused = { ...refusals(early, shared), ...tooLong };
+  const document = { 200: { description: 'The document', content: json({ type: 'object' }) }, ...refused };
+  const probe = json({
+    type: 'object',
+    properties: { status: { type: 'string' } },
+    required: ['status'],
+    additionalProperties: {},
+  });
   return {
-    '/livez': plain('livez', 'Whether the process is alive', { 200: { description: 'It is' } }),
+    '/livez': plain('livez', 'Whether the process is alive', {
+      200: { description: 'It is', content: probe },
+      ...refused,
+    }),
     '/readyz': plain('readyz', 'Whether new work is taken', {
-      200: { description: 'It is' },
-      503: { description: 'Not now: the server is starting, going down, or cannot store anything' },
+      200: { description: 'It is', content: probe },
+      503: {
+        description: 'Not now: the server is starting, going down, or cannot store anything',
+        content: probe,
+      },
+      ...refused,
     }),
     '/openapi.json': plain('openapi', 'This document', document),
     '/asyncapi.json': plain('asyncapi', 'The Socket.IO events', document),
     '/docs': plain('docs', 'A reference page that needs no network', {
       200: { description: 'The page', content: { 'text/html': { schema: { type: 'string' } } } },
+      ...refused,
     }),
   };
 }
@@ -317,7 +286,7 @@ export function openApi(version: string): OpenApiDocument {
       };
     }
   }
-  Object.assign(paths, serverPaths());
+  Object.assign(paths, doorPaths(responses), serverPaths(responses));
   refusals(['NOT_FOUND'], responses);
   refusals(['METHOD_NOT_ALLOWED'], responses);
   const examples = Object.fromEntries(codes.map((code) => [code, errorExample(code)]));

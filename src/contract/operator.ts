@@ -31,6 +31,45 @@ const NOTICE_MAX = 2_000;
 const errors = ['NOT_FOUND'] as const;
 const step = (name: string) => [route(`POST /api/v1/operator/alerts/:alert_id/${name}`)];
 
+const NodeView = z
+  .object({
+    node: z.string().meta({ description: 'Made anew at every start' }),
+    version: z.string(),
+    started_at: m.Timestamp,
+    draining: z.boolean().meta({ description: 'It goes down: it finishes what it has' }),
+    model: z.string().meta({ description: 'What its model does: a phase of `model:status`' }),
+    slots: z.int().min(0).meta({
+      description:
+        'Turns its model works on at once, at all addresses that answer now; nodes with the same model share them',
+    }),
+    queued: z.int().min(0).meta({ description: 'Turns that wait for a slot of the model' }),
+    running: z.int().min(0),
+    followers: z.int().min(0),
+    takeovers: z.object({ released: z.int().min(0), expired: z.int().min(0) }).meta({
+      description:
+        'Turns it took from others since its start: given up by a node that went down, or left by one that died',
+    }),
+    handovers: z.int().min(0).meta({ description: 'Turns it gave up itself' }),
+    sessions_total: z.int().min(0),
+    sessions: z
+      .array(
+        z.object({
+          name: z.string().meta({ description: 'The same on every node; nobody finds the session from it' }),
+          followers: z.int().min(0),
+          turn: z
+            .object({
+              n: z.int().min(1),
+              phase: m.Phase,
+              position: z.int().min(1).nullable(),
+              since_ms: z.int().min(0),
+            })
+            .nullable(),
+        }),
+      )
+      .meta({ description: 'At most 200, those with a live turn first' }),
+  })
+  .meta({ id: 'NodeView', description: 'What one node does now' });
+
 /** All but the last need the operator key; without one set there are none of them. [US-42] */
 export const operatorOperations = {
   'operator:alerts': operation({
@@ -111,7 +150,7 @@ export const operatorOperations = {
   'operator:message': operation({
     summary: 'Say something in a session that was taken over; needs the operator key',
     needs: 'operator',
-    input: z.object({ ...ofAlert, actor, text: m.UserInput }),
+    input: z.object({ ...ofAlert, actor, text: m.Text.min(1).max(m.USER_INPUT_MAX) }),
     output: z.object({ turn_id: m.TurnId.nullable(), cursor: m.Cursor }),
     errors,
     rest: step('message'),
@@ -133,6 +172,20 @@ export const operatorOperations = {
     output: answer,
     errors,
     rest: step('clear'),
+    socket: false,
+  }),
+  'operator:overview': operation({
+    summary: 'What every node does now, without anybody\u2019s name or words; needs the operator key',
+    needs: 'operator',
+    input: z.object({}),
+    output: z.object({
+      time: m.Timestamp,
+      nodes: z
+        .array(NodeView)
+        .meta({ description: 'Those that answer within half a second; the one asked comes first' }),
+    }),
+    errors,
+    rest: [route('GET /api/v1/operator/overview')],
     socket: false,
   }),
   'operator:announce': operation({

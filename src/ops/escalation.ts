@@ -1,7 +1,9 @@
 // Brings alerts to their receiver, however long it takes, and says aloud when nobody has acknowledged one. Of several
 // nodes one sees to each alert at a time. Replies never wait for it. [US-41] [US-43]
 import type { Log } from '../log.ts';
+import type { Meter } from '../meter.ts';
 import type { AlertRecord, EscalationStore } from '../store/escalation.ts';
+import { GIVE_UP_MS, retryAfterMs } from './retry.ts';
 import type { Webhook } from './webhook.ts';
 
 export interface EscalationParts {
@@ -11,6 +13,7 @@ export interface EscalationParts {
   /** How long an alert may stay open before it is said aloud. */
   ackMs: { immediate: number; urgent: number };
   now: () => number;
+  meter?: Pick<Meter, 'delivered'>;
   log: Log;
 }
 
@@ -19,16 +22,6 @@ const AT_ONCE = 8;
 /** How long an alert is left to whoever sees to it: longer than a delivery and what is written about it take. */
 const CLAIM_MS = 15_000;
 const OPEN_LIMIT = 200;
-/** Retries from a second up to ten minutes apart, for a day (SAFETY.md US-41). */
-const FIRST_RETRY_MS = 1_000;
-const RETRY_MAX_MS = 600_000;
-const GIVE_UP_MS = 24 * 3_600_000;
-
-/** The wait before try number `tries` + 1: doubled each time, half of it at random. */
-function retryAfterMs(tries: number, random: number): number {
-  const whole = Math.min(RETRY_MAX_MS, FIRST_RETRY_MS * 2 ** Math.min(tries, 20));
-  return Math.round(whole / 2 + (whole / 2) * random);
-}
 
 export class Escalation implements AsyncDisposable {
   readonly #parts: EscalationParts;
@@ -89,13 +82,14 @@ export class Escalation implements AsyncDisposable {
     const isStill = (alert: AlertRecord) => alert.delivery === 'pending' && alert.tries === due.tries;
     const alert = await this.#claim(due.alertId, isStill);
     if (!alert) return;
-    const { store } = this.#parts;
+    const { store, meter } = this.#parts;
     const { alertId } = alert;
     const failure = await this.#post(webhook, alert);
     if (failure === null) {
       const tries = alert.tries + 1;
       await store.settleAlert(alertId, { delivery: 'sent', tries });
       this.#posted.delete(alertId);
+      meter?.delivered('alert', 'sent');
       await this.#attest(alert, 'delivered', tries);
     } else if (this.#closing.signal.aborted) await store.settleAlert(alertId, {});
     else await this.#putOff(alert, failure);
@@ -113,12 +107,13 @@ export class Escalation implements AsyncDisposable {
   }
 
   async #putOff(alert: AlertRecord, reason: string): Promise<void> {
-    const { store, now, log } = this.#parts;
+    const { store, now, meter, log } = this.#parts;
     const { alertId } = alert;
     const tries = alert.tries + 1;
     const isOver = now() - alert.at >= GIVE_UP_MS;
     const nextAt = now() + retryAfterMs(alert.tries, Math.random());
     const fields = { alertId, tries, reason };
+    meter?.delivered('alert', isOver ? 'given_up' : 'retried');
     if (isOver) log.error(fields, 'an alert was given up');
     else log.warn(fields, 'an alert was not delivered');
     await store.settleAlert(alertId, isOver ? { delivery: 'dead', tries } : { tries, nextAt });

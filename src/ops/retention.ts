@@ -1,7 +1,8 @@
 // Deletes sessions nobody has used for longer than their tenant keeps them. (SAFETY.md SEC-74)
 import type { Log } from '../log.ts';
 import type { AuditFact } from '../store/escalation.ts';
-import type { Store } from '../store/store.ts';
+import type { Announcer } from '../store/outbox.ts';
+import type { SessionLife, Store } from '../store/store.ts';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
@@ -16,6 +17,8 @@ export interface RetentionParts {
   daysByTenant: ReadonlyMap<string, number>;
   /** ms since 1970, by the clock of the store. */
   now: () => number;
+  /** Told of what is deleted. */
+  announcer: Announcer;
   log: Pick<Log, 'info' | 'warn'>;
 }
 
@@ -54,13 +57,23 @@ export class Retention implements AsyncDisposable {
         const idleSince = at - (daysByTenant.get(tenant) ?? days) * DAY_MS;
         const isKept = (daysByTenant.get(tenant) ?? days) === 0 || lastInteractionAt >= idleSince;
         if (isKept || this.#isClosed) continue;
-        if (await store.remove({ tenant, ...life }, { audit: [FACT], idleSince })) count += 1;
+        if (await this.#remove({ tenant, ...life }, idleSince)) count += 1;
       }
       after = page.next;
       if (after === null) break;
     }
     if (count > 0) log.info({ count }, 'sessions that nobody used any more were deleted');
     return count;
+  }
+
+  async #remove(life: SessionLife, idleSince: number): Promise<boolean> {
+    const { store, announcer } = this.#parts;
+    const { tenant, sessionId: session_id, epoch } = life;
+    const data = { session_id, epoch, by: 'retention' } as const;
+    const outbox = announcer.messages(tenant, { type: 'session.deleted', data });
+    const isRemoved = await store.remove(life, { audit: [FACT], outbox, idleSince });
+    if (isRemoved && outbox.length > 0) announcer.wake();
+    return isRemoved;
   }
 
   #failed(error: unknown): void {

@@ -21,7 +21,7 @@ const goesBefore = (a: Seat, b: Seat): boolean =>
 
 /** The slots of one process. */
 export class LocalSlots implements Slots {
-  readonly #size: number;
+  readonly size: number;
   readonly #maxWaiting: number;
   readonly #running = new Map<Seat, string>();
   /** Those that go first, then by half, then by arrival. */
@@ -33,7 +33,7 @@ export class LocalSlots implements Slots {
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: { size: number; maxWaiting: number }) {
-    this.#size = options.size;
+    this.size = options.size;
     this.#maxWaiting = options.maxWaiting;
   }
 
@@ -67,7 +67,7 @@ export class LocalSlots implements Slots {
 
   #hasRoom(host: string): boolean {
     const running = [...this.#running.values()].filter((other) => other === host);
-    return running.length < this.#size;
+    return running.length < this.size;
   }
 
   #hostFor({ hosts }: SlotRequest): string | undefined {

@@ -39,6 +39,8 @@ export interface RedisPage {
   end: number;
 }
 
+const seqOf = (row: Reply | undefined): number => numberOf(listOf(row)[0]);
+
 export class RedisReads {
   readonly #link: RedisLink;
   readonly #index: RedisIndex;
@@ -66,13 +68,17 @@ export class RedisReads {
 
   /** Entries that only another version knows are passed over, and do not count as the end of the log until others follow. */
   async page(life: SessionLife, after: number, limit: number): Promise<RedisPage | undefined> {
+    const unknown: number[] = [];
     for (let from = after; ;) {
       const rows = await this.#rows(life, from, limit);
       if (!rows) return undefined;
       const { head, live, entries, last } = rows;
-      if (entries.length > 0 || last >= head) {
+      unknown.push(...rows.unknown);
+      // a log that lost its end leads no further
+      if (entries.length > 0 || last >= head || last === from) {
         const known = entries.at(-1)?.seq ?? after;
-        return { page: { entries, head: last >= head && last > known ? known : head, live }, end: head };
+        const page = { entries, unknown, head: last >= head && last > known ? known : head, live };
+        return { page, end: head };
       }
       from = last;
     }
@@ -91,12 +97,14 @@ export class RedisReads {
     const [head, live, asked, late, wrapped, ...rows] = reply;
     const sealer = this.#keys.told(base, wrapped, key);
     if (late === 1) await this.#index.released([life]);
+    const records = rows.map((row) => toRecord(row, sealer) ?? seqOf(row));
     return {
       head: numberOf(head),
       live: this.#live(base, Fields.ofList(live), asked, known, sealer),
-      entries: rows.flatMap((row) => toRecord(row, sealer) ?? []),
+      entries: records.filter((record) => typeof record !== 'number'),
+      unknown: records.filter((record) => typeof record === 'number'),
       /** Number of the last that was looked at. */
-      last: rows.length > 0 ? numberOf(listOf(rows.at(-1))[0]) : Math.max(after, 0),
+      last: rows.length > 0 ? seqOf(rows.at(-1)) : Math.max(after, 0),
     };
   }
 

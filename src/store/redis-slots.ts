@@ -72,6 +72,7 @@ function readStanding(reply: Reply): Standing {
 }
 
 export class RedisSlots implements Slots {
+  readonly size: number;
   readonly #link: Way;
   readonly #options: RedisSlotsOptions;
   readonly #key: string;
@@ -92,6 +93,7 @@ export class RedisSlots implements Slots {
   constructor(link: Way, options: RedisSlotsOptions) {
     this.#link = link;
     this.#options = options;
+    this.size = options.size;
     const pool = digest(JSON.stringify([options.model, ...[...options.hosts].sort()]));
     this.#key = `${link.prefix}:{slots:${pool}}`;
     this.#watch = link.wakes.watch(`${this.#key}:w`, () => {

@@ -36,6 +36,9 @@ export interface Ticket {
  * that can run nowhere now does not hold up those behind it that can. What is held when it is disposed is given back.
  */
 export interface Slots extends AsyncDisposable {
+  /** On each host. */
+  readonly size: number;
+
   /**
    * Takes a place.
    * @throws MODEL_BUSY the queue is full · STORE_UNAVAILABLE

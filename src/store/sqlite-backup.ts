@@ -66,13 +66,15 @@ function copy(from: string, to: string): void {
   using db = new DatabaseSync(from, { timeout: BUSY_TIMEOUT_MS });
   const newer = newerThanThis(db);
   if (newer !== undefined) throw new Error(newer);
+  // what it moves from page to page while it builds the copy would stay where it was, also when it is deleted later
+  db.exec('PRAGMA secure_delete = ON');
   db.prepare('VACUUM INTO ?').run(to);
 }
 
 function finish(part: string): Contents {
   chmodSync(part, 0o600);
   using db = new DatabaseSync(part);
-  db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF');
+  db.exec('PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA secure_delete = ON');
   markCopy(db);
   return examine(db);
 }

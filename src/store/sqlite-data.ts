@@ -3,13 +3,14 @@ import type { Place } from './sqlite-keys.ts';
 import type { LogRecord } from './store.ts';
 import type { Vault } from './vault.ts';
 import { fold } from './fold.ts';
-import { FORMER_LEASE, LiveTurns } from './live-turns.ts';
+import { FORMER_LEASE, LiveTurns, NO_LEASE } from './live-turns.ts';
 import { SqliteAccess } from './sqlite-access.ts';
 import { SqliteAlerts } from './sqlite-alerts.ts';
 import { SqliteAudit } from './sqlite-audit.ts';
 import { SqliteKeys } from './sqlite-keys.ts';
 import { SqliteLog } from './sqlite-log.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
+import { SqliteReleased } from './sqlite-released.ts';
 import { SqliteSessions } from './sqlite-sessions.ts';
 import { SqliteTurns } from './sqlite-turns.ts';
 
@@ -24,6 +25,7 @@ export interface SqliteData {
   readonly outbox: SqliteOutbox;
   readonly access: SqliteAccess;
   readonly keys: SqliteKeys;
+  readonly released: SqliteReleased;
 }
 
 /** Prepares the tables and puts together again the turns that were live when the file was left. */
@@ -32,6 +34,8 @@ export function loadData(db: DatabaseSync, vault: Vault, elapsed: () => number):
   const lives = new LiveTurns();
   const log = new SqliteLog(db, lives);
   const turns = new SqliteTurns(db);
+  const released = new SqliteReleased(db);
+  const leaseUntil = released.take() ? NO_LEASE : FORMER_LEASE;
   const found = turns.live(keys);
   const journaled = log.journaled(found);
   for (const { head, turn, ...where } of found) {
@@ -51,14 +55,14 @@ export function loadData(db: DatabaseSync, vault: Vault, elapsed: () => number):
       tail,
       journalFrom: rows.length > 0 ? Math.min(...rows.map(({ id }) => id)) : null,
       lastCall: [],
-      leaseUntil: FORMER_LEASE,
+      leaseUntil,
     });
   }
   const sessions = new SqliteSessions(db, lives, keys);
   const access = new SqliteAccess(db, sessions, elapsed);
   const [alerts, audit] = [new SqliteAlerts(db, keys), new SqliteAudit(db)];
   const outbox = new SqliteOutbox(db, keys);
-  return { lives, log, turns, sessions, alerts, audit, outbox, access, keys };
+  return { lives, log, turns, sessions, alerts, audit, outbox, access, keys, released };
 }
 
 function packedBehind(log: SqliteLog, place: Place, after: number): LogRecord[] {

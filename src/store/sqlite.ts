@@ -181,6 +181,7 @@ export class SqliteStore implements Store {
 
   async release(leases: Lease[]) {
     this.#view(() => leases.forEach((lease) => this.#lease(lease, NO_LEASE)));
+    if (leases.length > 0) await this.#commit.run(() => this.#data.released.note());
   }
 
   async takeOver(_node: string, leaseMs: number, limit: number) {

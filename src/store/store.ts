@@ -212,6 +212,8 @@ export interface FinishRequest {
 export interface LogPage {
   /** Ascending, from the first entry after the cursor. A hole before an entry means that tokens were dropped there. */
   entries: LogRecord[];
+  /** Numbers of entries between those that only another version knows. */
+  unknown?: readonly number[];
   /** Number of the last entry of the log. */
   head: number;
   /** The live turn, for `turn:queued` and `turn:status`. */

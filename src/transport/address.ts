@@ -30,6 +30,15 @@ function toAddress(text: string | undefined): string | null {
 
 const isLoopback = (address: string): boolean => ipaddr.parse(address).range() === 'loopback';
 
+const isHandedOn = ({ headers }: IncomingMessage): boolean =>
+  marks.some((name) => headers[name] !== undefined);
+
+/** Whether somebody on this machine asks, and not for others. */
+export function isLocal(req: IncomingMessage): boolean {
+  const peer = toAddress(req.socket.remoteAddress);
+  return peer !== null && isLoopback(peer) && !isHandedOn(req);
+}
+
 /** @throws TypeError `trustProxy` holds something else */
 export function addressReader({ trustProxy, countsLoopback, onUntrustedProxy }: AddressOptions): AddressOf {
   const isTrusted = proxyAddr.compile([...trustProxy]);
@@ -38,11 +47,11 @@ export function addressReader({ trustProxy, countsLoopback, onUntrustedProxy }: 
     const peer = toAddress(req.socket.remoteAddress) ?? NOBODY;
     if (isTrusted(peer, 0)) return toAddress(proxyAddr(req, isTrusted)) ?? peer;
     if (!isLoopback(peer)) return peer;
-    const isHandedOn = marks.some((name) => req.headers[name] !== undefined);
-    if (isHandedOn && !isTold) {
+    const isForOthers = isHandedOn(req);
+    if (isForOthers && !isTold) {
       isTold = true;
       onUntrustedProxy();
     }
-    return isHandedOn || countsLoopback ? peer : null;
+    return isForOthers || countsLoopback ? peer : null;
   };
 }

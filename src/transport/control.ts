@@ -4,13 +4,16 @@ import type { Server } from 'socket.io';
 import { z } from 'zod';
 import type { Control } from '../chat/control.ts';
 import type { Follow } from '../chat/follow.ts';
-import { Frame } from '../chat/follow.ts';
-import { pushes } from '../contract/operations.ts';
+import { Frame } from '../chat/frame.ts';
+import type { NodeView as View } from '../chat/overview.ts';
+import { operations, pushes } from '../contract/operations.ts';
 import type { Payload } from '../contract/types.ts';
 
 /** How long other nodes are waited for. */
 const ANSWER_MS = 500;
 const EVENT = 'node';
+
+const NodeView = operations['operator:overview'].output.shape.nodes.element;
 
 /** What nodes say to each other. A later version may say more; what is not known is skipped. */
 const Message = z.discriminatedUnion('kind', [
@@ -18,6 +21,8 @@ const Message = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('count'), question: z.string(), epoch: z.string() }),
   z.object({ kind: z.literal('counted'), question: z.string(), followers: z.int().min(0) }),
   z.object({ kind: z.literal('revoked'), credential: z.string() }),
+  z.object({ kind: z.literal('look'), question: z.string() }),
+  z.object({ kind: z.literal('looked'), question: z.string(), view: NodeView }),
 ]);
 type Message = z.output<typeof Message>;
 
@@ -25,22 +30,23 @@ interface ControlParts {
   follow: Pick<Follow, 'followersOf'>;
   /** To every client of this node. */
   deliver: (frame: Frame) => void;
+  /** What this node does now. */
+  look: () => View;
   /** Ends every connection of this node that was let in by that credential. */
   revoke: (credential: string) => void;
 }
 
-/** The sum of what other nodes answer: whole when all have answered, else what there is when the time is over. */
-class Tally {
-  readonly sum: Promise<number>;
-  readonly #end: (sum: number) => void;
+/** What other nodes answer: all of it when all have answered, else what there is when the time is over. */
+class Tally<T> {
+  readonly answers: Promise<T[]>;
+  readonly #end: (answers: T[]) => void;
   readonly #timer: NodeJS.Timeout;
+  readonly #came: T[] = [];
   #expected = Number.POSITIVE_INFINITY;
-  #answers = 0;
-  #sum = 0;
 
   constructor(ms: number) {
-    const { promise, resolve } = Promise.withResolvers<number>();
-    this.sum = promise;
+    const { promise, resolve } = Promise.withResolvers<T[]>();
+    this.answers = promise;
     this.#end = resolve;
     this.#timer = setTimeout(() => this.close(), ms);
   }
@@ -50,26 +56,26 @@ class Tally {
     this.#look();
   }
 
-  add(followers: number): void {
-    this.#answers += 1;
-    this.#sum += followers;
+  add(answer: T): void {
+    this.#came.push(answer);
     this.#look();
   }
 
   #look(): void {
-    if (this.#answers >= this.#expected) this.close();
+    if (this.#came.length >= this.#expected) this.close();
   }
 
   close(): void {
     clearTimeout(this.#timer);
-    this.#end(this.#sum);
+    this.#end(this.#came);
   }
 }
 
 /** One node among others, once `join` was called; alone before. */
 export class NodeControl implements Control {
   readonly #parts: ControlParts;
-  readonly #questions = new Map<string, Tally>();
+  readonly #counts = new Map<string, Tally<number>>();
+  readonly #looks = new Map<string, Tally<View>>();
   #io: Server | undefined;
 
   constructor(parts: ControlParts) {
@@ -92,11 +98,22 @@ export class NodeControl implements Control {
 
   async followers(epoch: string): Promise<number> {
     const mine = this.#parts.follow.followersOf(epoch);
-    if (!this.#io) return mine;
+    const others = await this.#ask(this.#counts, (question) => ({ kind: 'count', question, epoch }));
+    return others.reduce((sum, count) => sum + count, mine);
+  }
+
+  async nodes(): Promise<View[]> {
+    const others = await this.#ask(this.#looks, (question) => ({ kind: 'look', question }));
+    return [this.#parts.look(), ...others];
+  }
+
+  /** What every other node answers that does so in time. */
+  async #ask<T>(asked: Map<string, Tally<T>>, message: (question: string) => Message): Promise<T[]> {
+    if (!this.#io) return [];
     const question = randomUUID();
-    const tally = new Tally(ANSWER_MS);
-    this.#questions.set(question, tally);
-    this.#tell({ kind: 'count', question, epoch });
+    const tally = new Tally<T>(ANSWER_MS);
+    asked.set(question, tally);
+    this.#tell(message(question));
     // where nobody knows how many there are, nobody can be asked either
     this.#io
       .of('/')
@@ -105,9 +122,9 @@ export class NodeControl implements Control {
         (nodes) => tally.expect(nodes - 1),
         () => tally.close(),
       );
-    const others = await tally.sum;
-    this.#questions.delete(question);
-    return mine + others;
+    const answers = await tally.answers;
+    asked.delete(question);
+    return answers;
   }
 
   revoke(credential: string): void {
@@ -128,7 +145,13 @@ export class NodeControl implements Control {
         });
         break;
       case 'counted':
-        this.#questions.get(message.question)?.add(message.followers);
+        this.#counts.get(message.question)?.add(message.followers);
+        break;
+      case 'look':
+        this.#tell({ kind: 'looked', question: message.question, view: this.#parts.look() });
+        break;
+      case 'looked':
+        this.#looks.get(message.question)?.add(message.view);
         break;
       case 'revoked':
         this.#parts.revoke(message.credential);

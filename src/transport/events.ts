@@ -1,7 +1,9 @@
 // Follow → SSE. The Socket.IO side is in socket-follows.ts, the long poll is an operation of its own.
 import { once } from 'node:events';
 import type { Request, Response } from 'express';
-import type { Frame, Sink } from '../chat/follow.ts';
+import type { Frame } from '../chat/frame.ts';
+import type { Sink } from '../chat/follow.ts';
+import type { Meter } from '../meter.ts';
 
 /** A comment keeps proxies from dropping a quiet stream (they do at 60 s). */
 const HEARTBEAT_MS = 15_000;
@@ -10,9 +12,12 @@ const STALLED_BEATS = 4;
 
 /** One response as a stream of server-sent events; a sink of a follower. */
 export class EventStream implements Sink {
+  readonly transport = 'sse';
   readonly #res: Response;
   readonly #closed = new AbortController();
   #stalledBeats = 0;
+  /** Why it is over: its client left, it was ended here, or its client took nothing. */
+  whyOver: 'closed' | 'ended' | 'stalled' = 'closed';
 
   constructor(req: Request, res: Response) {
     this.#res = res;
@@ -36,25 +41,27 @@ export class EventStream implements Sink {
   }
 
   comment(): void {
-    this.#write(': \n\n');
+    this.write(': \n\n');
   }
 
   /** A comment, or one beat more for a client that takes nothing. */
   beat(): void {
     this.#stalledBeats = this.#res.writableNeedDrain ? this.#stalledBeats + 1 : 0;
-    if (this.#stalledBeats >= STALLED_BEATS) this.#res.destroy();
-    else if (this.#stalledBeats === 0) this.comment();
+    if (this.#stalledBeats >= STALLED_BEATS) {
+      this.whyOver = 'stalled';
+      this.#res.destroy();
+    } else if (this.#stalledBeats === 0) this.comment();
   }
 
   /** What is not logged is left out for a client that takes nothing: it would only pile up. */
   push(frame: Frame): void {
     if (frame.cursor === null && this.#res.writableNeedDrain) return;
     const id = frame.cursor === null ? '' : `id: ${frame.cursor}\n`;
-    this.#write(`event: ${frame.event}\n${id}data: ${frame.json}\n\n`);
+    this.write(`event: ${frame.event}\n${id}data: ${frame.json}\n\n`);
   }
 
   snapshot(cursor: string, data: object): void {
-    this.#write(`event: session:snapshot\nid: ${cursor}\ndata: ${JSON.stringify(data)}\n\n`);
+    this.write(`event: session:snapshot\nid: ${cursor}\ndata: ${JSON.stringify(data)}\n\n`);
   }
 
   ready(signal: AbortSignal): Promise<void> | undefined {
@@ -68,12 +75,14 @@ export class EventStream implements Sink {
 
   /** Ends the stream; with `retryMs` an `EventSource` comes back after that time. */
   end(retryMs?: number): void {
-    if (retryMs !== undefined) this.#write(`retry: ${retryMs}\n\n`);
+    if (retryMs !== undefined) this.write(`retry: ${retryMs}\n\n`);
     this.#res.end();
+    if (!this.#closed.signal.aborted) this.whyOver = 'ended';
     this.#closed.abort();
   }
 
-  #write(text: string): void {
+  /** As it is; nothing once it is over. */
+  protected write(text: string): void {
     if (!this.#closed.signal.aborted && !this.#res.writableEnded) this.#res.write(text);
   }
 }
@@ -82,8 +91,10 @@ export class EventStream implements Sink {
 export class EventStreams implements Disposable {
   readonly #open = new Set<EventStream>();
   readonly #heartbeat: NodeJS.Timeout;
+  readonly #meter: Pick<Meter, 'connected'>;
 
-  constructor() {
+  constructor(meter: Pick<Meter, 'connected'>) {
+    this.#meter = meter;
     this.#heartbeat = setInterval(() => {
       for (const stream of this.#open) stream.beat();
     }, HEARTBEAT_MS);
@@ -91,10 +102,18 @@ export class EventStreams implements Disposable {
   }
 
   open(req: Request, res: Response): EventStream {
-    const stream = new EventStream(req, res);
+    return this.add(new EventStream(req, res));
+  }
+
+  add<S extends EventStream>(stream: S): S {
     if (stream.closed.aborted) return stream;
     this.#open.add(stream);
-    stream.closed.addEventListener('abort', () => this.#open.delete(stream), { once: true });
+    const closed = this.#meter.connected('sse');
+    const close = () => {
+      this.#open.delete(stream);
+      closed(stream.whyOver);
+    };
+    stream.closed.addEventListener('abort', close, { once: true });
     return stream;
   }
 

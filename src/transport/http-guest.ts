@@ -4,7 +4,7 @@ import type { Identity } from '../access/authenticator.ts';
 import type { Who } from '../access/limits.ts';
 import { nobody } from '../chat/access.ts';
 import type { Visitor } from '../chat/access.ts';
-import { Frame } from '../chat/follow.ts';
+import { Frame } from '../chat/frame.ts';
 import { countedSession, whoOf } from '../chat/keep-to.ts';
 import { toTime } from '../chat/wire.ts';
 import { operations } from '../contract/operations.ts';

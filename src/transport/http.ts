@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import express from 'express';
 import type { NextFunction, Request, RequestHandler, Response } from 'express';
 import { pascalCase } from '../contract/json-schema.ts';
-import type { ErrorBody } from '../contract/types.ts';
+import type { ErrorBody, Failure } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
 import { answerHeaders, bareAnswer, setHeaders } from './headers.ts';
 import type { AnswerHeaders } from './headers.ts';
@@ -20,8 +20,16 @@ const HEADER_FIELDS = 100;
 const BODY_BYTES = 256 * 1024;
 
 const METHODS = 'GET, HEAD, POST, DELETE, OPTIONS';
-const REQUEST_HEADERS = 'Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer';
-const RESPONSE_HEADERS = 'Location, Retry-After, X-Cursor, X-Request-Id';
+/** What the official clients of the protocol behind `/v1` send beside their own. */
+const CHAT_HEADERS = [
+  'X-Session-Id, X-OpenWebUI-Chat-Id, X-OpenWebUI-User-Id, OpenAI-Organization, OpenAI-Project, OpenAI-Beta',
+  ...['Arch', 'Lang', 'OS', 'Package-Version', 'Runtime', 'Runtime-Version', 'Retry-Count', 'Timeout'].map(
+    (name) => `X-Stainless-${name}`,
+  ),
+  'X-Stainless-Helper-Method',
+].join(', ');
+const REQUEST_HEADERS = `Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, ${CHAT_HEADERS}`;
+const RESPONSE_HEADERS = 'Location, Retry-After, X-Cursor, X-Request-Id, X-Session-Id, X-Turn-Id';
 const PREFLIGHT_SECONDS = '600';
 
 /** [R-1] Absent, same-origin, a loopback origin, or listed; the whole origin counts, not a part of it. */
@@ -68,6 +76,8 @@ export interface EdgeRules {
   /** Exact origins. */
   allowedOrigins: ReadonlySet<string>;
   isOurHost: HostRule;
+  /** Paths that are answered under every name: probes are asked by address. */
+  namelessPaths?: ReadonlySet<string>;
 }
 
 interface Refusal {
@@ -83,9 +93,8 @@ const refusals = {
   origin: { status: 403, message: 'This origin is not allowed' },
 } as const satisfies Record<string, Refusal>;
 
-/** Why a request is turned away, or undefined. */
-export function refuseEarly(req: IncomingMessage, rules: EdgeRules): Refusal | undefined {
-  const { rawHeaders, headers, httpVersion } = req;
+/** What its headers take, and how often those come that may come once. */
+function measure(rawHeaders: readonly string[]): { bytes: number; hosts: number; tokens: number } {
   let bytes = 0;
   let hosts = 0;
   let tokens = 0;
@@ -96,11 +105,19 @@ export function refuseEarly(req: IncomingMessage, rules: EdgeRules): Refusal | u
     if (name === 'host') hosts += 1;
     if (name === 'authorization') tokens += 1;
   }
+  return { bytes, hosts, tokens };
+}
+
+/** Why a request is turned away, or undefined. */
+export function refuseEarly(req: IncomingMessage, rules: EdgeRules): Refusal | undefined {
+  const { rawHeaders, headers, httpVersion, url = '' } = req;
+  const { bytes, hosts, tokens } = measure(rawHeaders);
   if (bytes > HEADER_BYTES || rawHeaders.length > 2 * HEADER_FIELDS) return refusals.headers;
   if (hosts > 1 || (hosts === 0 && httpVersion !== '1.0')) return refusals.twoHosts;
   if (tokens > 1) return refusals.twoTokens;
   // who sends none speaks HTTP/1.0, and is no browser
-  if (hosts > 0 && !rules.isOurHost(headers.host ?? '')) return refusals.host;
+  const isNamed = hosts > 0 && rules.namelessPaths?.has(url) !== true;
+  if (isNamed && !rules.isOurHost(headers.host ?? '')) return refusals.host;
   return isAllowedOrigin(headers.origin, headers.host, rules.allowedOrigins) ? undefined : refusals.origin;
 }
 
@@ -122,17 +139,20 @@ export function answerCors(req: IncomingMessage, res: ServerResponse): boolean {
 
 interface EdgeOptions {
   isOurHost?: HostRule;
+  namelessPaths?: ReadonlySet<string>;
   /** Of every answer; a route may set its own over them. */
   headers?: AnswerHeaders;
 }
 
 export function edge(
   allowedOrigins: ReadonlySet<string>,
-  { isOurHost = anyHost, headers = {} }: EdgeOptions = {},
+  { isOurHost = anyHost, namelessPaths = new Set(), headers = {} }: EdgeOptions = {},
 ): RequestHandler {
-  const rules = { allowedOrigins, isOurHost };
+  const rules = { allowedOrigins, isOurHost, namelessPaths };
   return (req, res, next) => {
     setHeaders(res, headers);
+    // whoever asks for anything but what it has gets what there is
+    if (req.headers['if-none-match'] === '*') delete req.headers['if-none-match'];
     const refusal = refuseEarly(req, rules);
     if (refusal?.status === 431) res.status(431).end();
     else if (refusal) {
@@ -141,8 +161,6 @@ export function edge(
     } else if (!answerCors(req, res)) next();
   };
 }
-
-const raw = express.raw({ type: () => true, limit: BODY_BYTES, inflate: false });
 
 function parseBody(contentType: string | undefined, body: unknown): unknown {
   const charset = /;\s*charset\s*=\s*"?([^\s;"]+)/i.exec(contentType ?? '')?.[1]?.toLowerCase();
@@ -157,21 +175,24 @@ function parseBody(contentType: string | undefined, body: unknown): unknown {
   }
 }
 
-/** [R-1] Reads the body as JSON whatever its type says; undefined when there is none. */
-export const jsonBody: RequestHandler = (req, res, next) => {
-  // the reader would take in all of it before it says so
-  if (Number(req.headers['content-length']) > BODY_BYTES) throw new AppError('PAYLOAD_TOO_LARGE');
-  raw(req, res, (error: unknown) => {
-    if (error !== undefined) return next(error);
-    try {
-      req.body = parseBody(req.headers['content-type'], req.body);
-    } catch (refusal) {
-      // the body came in a later tick: what is thrown here, nobody catches
-      return next(refusal);
-    }
-    next();
-  });
-};
+/** [R-1] Reads the body as JSON whatever its type says; undefined when there is none. `limit` is in bytes. */
+export function jsonBody(limit = BODY_BYTES): RequestHandler {
+  const raw = express.raw({ type: () => true, limit, inflate: false });
+  return (req, res, next) => {
+    // the reader would take in all of it before it says so
+    if (Number(req.headers['content-length']) > limit) throw new AppError('PAYLOAD_TOO_LARGE');
+    raw(req, res, (error: unknown) => {
+      if (error !== undefined) return next(error);
+      try {
+        req.body = parseBody(req.headers['content-type'], req.body);
+      } catch (refusal) {
+        // the body came in a later tick: what is thrown here, nobody catches
+        return next(refusal);
+      }
+      next();
+    });
+  };
+}
 
 function statusOf(error: unknown): number | undefined {
   return error instanceof Error && 'status' in error && typeof error.status === 'number'
@@ -188,13 +209,23 @@ function toAppError(error: unknown): unknown {
   return status !== undefined && status < 500 ? new AppError('MALFORMED_JSON', { cause: error }) : error;
 }
 
-function sendError(res: Response, error: unknown): void {
-  if (res.headersSent) {
-    res.destroy();
-    return;
-  }
-  const { code, status, message, detail, safety, retry_after_ms } = toFailure(error);
+/** Sets what a refusal says in headers; answers its request id. */
+export function refusalHeaders(res: Response, error: unknown, { status, retry_after_ms }: Failure): string {
   const requestId = randomUUID();
+  if (retry_after_ms !== undefined)
+    res.setHeader('Retry-After', Math.max(1, Math.ceil(retry_after_ms / 1000)));
+  if (error instanceof AppError && error.allow) res.setHeader('Allow', error.allow.join(', '));
+  // RFC 9110, 15.5.2
+  if (status === 401) res.setHeader('WWW-Authenticate', 'Bearer');
+  // a page may have set its own before it failed
+  setHeaders(res, answerHeaders());
+  res.setHeader('X-Request-Id', requestId);
+  return requestId;
+}
+
+function sendError(res: Response, error: unknown): void {
+  const failure = toFailure(error);
+  const { code, status, message, detail, safety, retry_after_ms } = failure;
   const body: ErrorBody = {
     error: pascalCase(code),
     code,
@@ -202,15 +233,9 @@ function sendError(res: Response, error: unknown): void {
     ...(detail && { detail }),
     ...(safety && { safety }),
     ...(retry_after_ms !== undefined && { retry_after_ms }),
-    request_id: requestId,
+    request_id: refusalHeaders(res, error, failure),
     timestamp: new Date().toISOString(),
   };
-  if (retry_after_ms !== undefined)
-    res.setHeader('Retry-After', Math.max(1, Math.ceil(retry_after_ms / 1000)));
-  if (error instanceof AppError && error.allow) res.setHeader('Allow', error.allow.join(', '));
-  // a page may have set its own before it failed
-  setHeaders(res, answerHeaders());
-  res.setHeader('X-Request-Id', requestId);
   res.status(status).json(body);
 }
 
@@ -235,12 +260,13 @@ export const notFound: RequestHandler = (req, res) => {
   throw new AppError('NOT_FOUND');
 };
 
-/** Express' last handler: shapes whatever came up on the way. */
-export function lastResort(log: (error: unknown) => void) {
+/** Express' last handler: shapes whatever came up on the way. `send` answers with an error of ours, or with what is none. */
+export function lastResort(log: (error: unknown) => void, send = sendError) {
   return (error: unknown, _req: Request, res: Response, _next: NextFunction): void => {
     const known = toAppError(error);
     if (!(known instanceof AppError)) log(error);
-    sendError(res, known);
+    if (res.headersSent) res.destroy();
+    else send(res, known);
   };
 }
 

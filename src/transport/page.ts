@@ -1,4 +1,4 @@
-// The files of the page at `/`.
+// The files of the pages: at `/` for everybody, at `/admin` for operators.
 import { existsSync, readdirSync } from 'node:fs';
 import { join, relative, sep } from 'node:path';
 import express from 'express';
@@ -33,11 +33,11 @@ function compressed(files: ReadonlySet<string>): RequestHandler {
   };
 }
 
-/** `index.html` is `/`. Without a page, `/` says how to get it; everything else of the server works. */
-export function mountPage(app: Express, directory: string): void {
+/** `index.html` is `at`, its other files lie below. Without a page, `at` says how to get it; everything else of the server works. */
+export function mountPage(app: Express, directory: string, at = '/'): void {
   if (!existsSync(join(directory, 'index.html'))) {
-    app.get('/', (_req, res) => void res.status(503).type('text').send(notBuilt));
-    app.all('/', onlyThese(['GET', 'HEAD']));
+    app.get(at, (_req, res) => void res.status(503).type('text').send(notBuilt));
+    app.all(at, onlyThese(['GET', 'HEAD']));
     return;
   }
   const files = new Set(filesOf(directory));
@@ -49,7 +49,7 @@ export function mountPage(app: Express, directory: string): void {
       res.setHeader('Cache-Control', isHashed ? `public, max-age=${YEAR_SECONDS}, immutable` : 'no-cache');
     },
   });
-  app.use((req, res, next) => {
+  app.use(at, (req, res, next) => {
     if (req.method !== 'GET' && req.method !== 'HEAD') return next();
     // a newer build may have taken it away; what is answered instead is not compressed
     const isOurs = files.has(req.path === '/' ? '/index.html' : req.path);
@@ -57,8 +57,11 @@ export function mountPage(app: Express, directory: string): void {
       for (const header of ['Content-Encoding', 'Content-Type']) res.removeHeader(header);
       next(isOurs ? new AppError('NOT_FOUND') : undefined);
     };
+    // by its name: what serves the files takes an `at` without a slash at its end for a directory
+    if (req.path === '/') req.url = '/index.html';
     if (isOurs) pageHeaders(req, res, () => {});
     compressed(files)(req, res, () => serve(req, res, absent));
   });
-  for (const path of ['/', ...files]) app.all(path, onlyThese(['GET', 'HEAD']));
+  const below = [...files].map((path) => (at === '/' ? path : `${at}${path}`));
+  for (const path of [at, ...below]) app.all(path, onlyThese(['GET', 'HEAD']));
 }

@@ -2,7 +2,7 @@
 import type { Express, Request, RequestHandler, Response } from 'express';
 import { refOf } from '../chat/access.ts';
 import type { Dispatch, Origin } from '../chat/dispatch.ts';
-import { Frame } from '../chat/follow.ts';
+import { Frame } from '../chat/frame.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
 import { startOf } from '../chat/wire.ts';
 import { operations } from '../contract/operations.ts';
@@ -42,9 +42,14 @@ const toSegment = (id: string): string =>
   encodeURIComponent(id).replace(/^\.{1,2}$/, (dots) => '%2E'.repeat(dots.length));
 
 function fromQuery(field: string, value: unknown): unknown {
-  const isNumber = numeric.has(field) && typeof value === 'string' && /^-?\d+(\.\d+)?$/.test(value);
+  const isNumber =
+    numeric.has(field) && typeof value === 'string' && /^-?\d+(\.\d+)?(e[-+]?\d+)?$/i.test(value);
   return isNumber ? Number(value) : value;
 }
+
+/** An `input_id` of a body that is no id is refused, also where the header would win. */
+const isIdOrNone = (value: unknown): boolean =>
+  value === undefined || value === null || (typeof value === 'string' && value !== '');
 
 /** The input of an operation from the places of a request it may lie in; the path wins. */
 function readInput({ route, req }: Call): { payload: unknown; origin: Origin } {
@@ -61,7 +66,8 @@ function readInput({ route, req }: Call): { payload: unknown; origin: Origin } {
     if (req.query[field] !== undefined) payload[field] = fromQuery(field, req.query[field]);
   }
   const key = req.get('Idempotency-Key');
-  if (key !== undefined && route.reply === 'turn') payload['input_id'] = key;
+  if (key !== undefined && route.reply === 'turn' && isIdOrNone(payload['input_id']))
+    payload['input_id'] = key;
   const lastEventId = req.get('Last-Event-ID');
   if (lastEventId && route.reply === 'stream') payload['after'] = lastEventId;
   Object.assign(payload, params);
@@ -151,6 +157,7 @@ class Rest {
     const { life, after } = startOf(refOf(call.guest.identity, sessionId), admission.cursor);
     const over = new AbortController();
     const sink: Sink = {
+      transport: 'sse',
       push: (frame) => {
         if (over.signal.aborted) return;
         stream.push(frame);
@@ -173,7 +180,7 @@ class Rest {
     const { life, after } = startOf(refOf(call.guest.identity, sessionId), admission.cursor);
     const signal = AbortSignal.any([call.guest.signal, closing]);
     for (let seq = after; ;) {
-      const batch = await follow.next(life, seq, signal);
+      const batch = await follow.next(life, seq, signal, 'turn');
       if (batch === 'gone') throw new AppError('SESSION_NOT_FOUND');
       if (batch === 'moved') throw new AppError('STORE_UNAVAILABLE', { retryAfterMs: 1_000 });
       call.guest.mustStillCount();
@@ -203,6 +210,7 @@ function deleted(sessionId: string): { message: string; timestamp: string } {
 /** Every route of the table; on its path, every other method is refused with `Allow`. */
 export function mountRest(app: Express, parts: RestParts): void {
   const rest = new Rest(parts);
+  const readBody = jsonBody();
   const allowed = new Map<string, string[]>();
   for (const [name, row] of Object.entries(operations) as [OperationName, Operation][]) {
     for (const route of row.rest) {
@@ -216,7 +224,7 @@ export function mountRest(app: Express, parts: RestParts): void {
       const methods = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method];
       allowed.set(route.path, [...(allowed.get(route.path) ?? []), ...methods]);
       if (route.method === 'GET') app.get(route.path, handler);
-      else if (route.method === 'POST') app.post(route.path, jsonBody, handler);
+      else if (route.method === 'POST') app.post(route.path, readBody, handler);
       else app.delete(route.path, handler);
     }
   }

@@ -1,6 +1,6 @@
 // Follow → Socket.IO: which sessions a socket follows, and how frames reach many sockets with one serialisation.
 import type { Server, Socket } from 'socket.io';
-import { Frame } from '../chat/follow.ts';
+import { Frame } from '../chat/frame.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
 import { startOf } from '../chat/wire.ts';
 import type { SessionLife, SessionRef } from '../store/store.ts';
@@ -47,6 +47,7 @@ export class Outbox {
 
 /** The sink of one follower of one socket. */
 class SocketSink implements Sink {
+  readonly transport = 'socket';
   /** What is due to a stopped follower is not sent: who joins anew gets it from its cursor on. */
   isStopped = false;
   /** The last entry this client was sent. */

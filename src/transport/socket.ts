@@ -8,11 +8,13 @@ import type { Identity } from '../access/authenticator.ts';
 import { mayRead, refOf } from '../chat/access.ts';
 import type { Dispatch } from '../chat/dispatch.ts';
 import { orHelp } from '../chat/help.ts';
-import type { Follow, Frame } from '../chat/follow.ts';
+import type { Frame } from '../chat/frame.ts';
+import type { Follow } from '../chat/follow.ts';
 import { operations } from '../contract/operations.ts';
 import type { Operation } from '../contract/operation.ts';
 import type { Ack, OperationName } from '../contract/types.ts';
 import { AppError, toFailure } from '../errors.ts';
+import type { Meter } from '../meter.ts';
 import type { NodeControl } from './control.ts';
 import type { AdapterFactory } from './redis-adapter.ts';
 import type { EdgeRules } from './http.ts';
@@ -31,6 +33,7 @@ export interface SocketParts extends DoorParts {
   /** Reaches the sockets of other nodes; undefined: there are none. Whoever hands it in closes it, after the transport. */
   adapter: AdapterFactory | undefined;
   control: NodeControl;
+  meter: Meter;
 }
 
 /** A message over this closes the connection (docs/protocol.md section 4). */
@@ -107,7 +110,9 @@ class Connection {
     socket.onAny((event: unknown, ...args: unknown[]) => this.#receive(event, args));
     // a client may send an event of this name; without a listener it would be thrown
     socket.on('error', () => {});
-    socket.on('disconnect', () => {
+    const disconnected = parts.meter.connected('socket');
+    socket.on('disconnect', (reason) => {
+      disconnected(reason);
       this.#guest[Symbol.dispose]();
       this.#follows.leaveAll();
     });

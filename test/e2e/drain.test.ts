@@ -1,10 +1,15 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { Client } from '../support/fold.ts';
 import { openSocketIo } from '../support/raw-websocket.ts';
 import { pathOf } from '../support/rest.ts';
 import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
-import { startServer, tempDir } from '../support/server-process.ts';
+import { compileCache, startServer, tempDir } from '../support/server-process.ts';
 import { openEvents } from '../support/sse.ts';
 
 const long = words(30, 'kiwi');
@@ -118,6 +123,44 @@ test('SIGTERM ends with code 0 though nobody reads its log any more', async () =
 
   const exit = await server.stop();
 
+  expect(exit).toEqual({ code: 0, signal: null });
+});
+
+// the first process of a container is not ended by a signal that it does not listen to
+test('SIGTERM ends a start that waits for something', async () => {
+  await using directory = await tempDir();
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const env = { PATH: process.env['PATH'], DATA_DIR: directory.path, ...compileCache };
+  const main = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+  const connected = once(silent, 'connection');
+  const server = spawn(process.execPath, [main], {
+    env: { ...env, MODEL: 'guide', RETRIEVAL: 'off', REDIS_URL: `redis://127.0.0.1:${port}` },
+    stdio: 'ignore',
+  });
+  const ended = once(server, 'exit');
+  await connected;
+
+  server.kill('SIGTERM');
+
+  expect(await ended).toEqual([0, null]);
+  silent.close();
+});
+
+test('with DRAIN_DELAY_MS everything is served on while /readyz already says 503', async () => {
+  await using scene = await openScene({ env: { DRAIN_DELAY_MS: '4000' } });
+  scene.server.signal('SIGTERM');
+  await scene.server.logged('draining');
+
+  const ready = await scene.rest('GET /readyz');
+  const created = await scene.rest('POST /api/v1/session/create', { body: { session_id: 'late' } });
+  const { client, admission } = await scene.speak('late', 'hello');
+  const turn = await client.ended(admission.turn_id);
+  const exit = await scene.exited();
+
+  expect([ready.status, created.status]).toEqual([503, 200]);
+  expect(turn).toMatchObject({ state: 'done' });
   expect(exit).toEqual({ code: 0, signal: null });
 });
 

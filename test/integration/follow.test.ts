@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { Follow } from '../../src/chat/follow.ts';
-import type { Frame, Sink } from '../../src/chat/follow.ts';
+import type { Frame } from '../../src/chat/frame.ts';
+import type { Sink } from '../../src/chat/follow.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { SessionLife, Store } from '../../src/store/store.ts';
 import { countStore } from '../support/count-store.ts';
@@ -28,6 +29,7 @@ afterEach(async () => {
 
 /** A sink that feeds a client; it is not ready while it is told to wait. */
 class ClientSink implements Sink {
+  readonly transport = 'sse';
   readonly client: Client;
   readonly frames: Frame[] = [];
   #blocked: PromiseWithResolvers<void> | undefined;
@@ -225,6 +227,34 @@ describe('a follower', () => {
     expect(text).toBe(Array.from({ length: 400 }, (_, i) => `${i} `).join(''));
     expect(follower.sink.frames.length - frames).toBeLessThanOrEqual(3);
     expect(follower.client.counts.merged).toBeGreaterThan(0);
+  });
+
+  test('is at the end of its log once it was settled, wake-up or not', async () => {
+    const { life, say, end, client } = await speaker(real);
+    await using follower = begin(life, client());
+    await follower.client.until(({ seq }) => seq === 1, 'the first entry');
+    counted.hold('heads');
+    counted.onWake = () => {};
+    await say('one ');
+    await end();
+
+    await follow.settle(10_000);
+
+    expect(follower.client.seq).toBe(3);
+  });
+
+  test('that takes nothing is not waited for', async () => {
+    const { life, say, client } = await speaker(real);
+    await using follower = begin(life, client());
+    follower.sink.block();
+    await say('one ');
+
+    await follow.settle(20);
+    const seen = follower.client.text();
+    follower.sink.unblock();
+
+    expect(seen).toBe('');
+    await follower.client.until((it) => it.text() === 'one ', 'its words, later');
   });
 
   test('ends when its session is deleted (section 4)', async () => {

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { Retention } from '../../src/ops/retention.ts';
 import type { RetentionParts } from '../../src/ops/retention.ts';
+import { noAnnouncer } from '../../src/store/outbox.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type { Store } from '../../src/store/store.ts';
 import { freshSession } from '../../src/chat/newborn.ts';
@@ -32,7 +33,15 @@ async function open() {
 }
 
 const retention = (store: RetentionParts['store'], now: () => number, parts: Partial<RetentionParts> = {}) =>
-  new Retention({ store, days: 30, daysByTenant: new Map(), now, log: silent, ...parts });
+  new Retention({
+    store,
+    announcer: noAnnouncer,
+    days: 30,
+    daysByTenant: new Map(),
+    now,
+    log: silent,
+    ...parts,
+  });
 
 const there = async (store: Store, ids: string[], tenant = 'default') => {
   const found = await Promise.all(ids.map((sessionId) => store.session({ tenant, sessionId })));

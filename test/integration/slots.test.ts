@@ -39,6 +39,7 @@ async function openOne(
   const nodes = new RedisNodes(urls, options);
   const { slots } = await nodes.open();
   return {
+    size: slots.size,
     reserve: (request) => slots.reserve(request),
     [Symbol.asyncDispose]: async () => {
       await nodes[Symbol.asyncDispose]();

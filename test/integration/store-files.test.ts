@@ -19,6 +19,27 @@ import { startWriter } from '../support/store-process.ts';
 
 const FILE = 'stillpoint.db';
 
+describe('turns that were live when the file was left', () => {
+  it('were released if their owner gave them back, and expired if it just ended', async () => {
+    await using folder = await newFolder();
+    const why: string[] = [];
+    for (const isReleased of [false, true, false]) {
+      await using store = await openSqlite({ directory: folder.path });
+      const taken = await store.takeOver('node', LEASE_MS, 10);
+      why.push(...taken.map((one) => one.why));
+      const [first] = taken;
+      const lease = first
+        ? { ...newSession('s'), turnId: 'turn', generation: first.view.turn.generation }
+        : (await admit(store, 's', 'turn')).lease;
+      if (isReleased) await store.release([lease]);
+    }
+    await using store = await openSqlite({ directory: folder.path });
+    why.push(...(await store.takeOver('node', LEASE_MS, 10)).map((one) => one.why));
+
+    expect(why).toEqual(['expired', 'released', 'expired']);
+  });
+});
+
 describe('the data directory', () => {
   it('refuses a second store in the same process, and takes one once the first is closed', async () => {
     await using folder = await newFolder();

@@ -1,8 +1,10 @@
 // What happens to the store when something happens to Redis.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { gapsIn } from '../../src/chat/gaps.ts';
 import { join } from '../../src/chat/reading.ts';
 import { sessionKey } from '../../src/store/envelope.ts';
 import { openRedis } from '../../src/store/redis-open.ts';
+import { noMeter } from '../../src/meter.ts';
 import type { Lease, Store } from '../../src/store/store.ts';
 import {
   admit,
@@ -109,7 +111,7 @@ describe('a Redis that lost what it acknowledged', () => {
     await loseEntries(keyOf(bench.prefix, 'reader'), 2, 5);
     const now = await third.session(before);
     if (!now) throw new Error('the session is gone');
-    const joined = await join(third, now, `${before.epoch}.${before.lastSeq}`);
+    const joined = await join({ store: third, meter: noMeter }, now, `${before.epoch}.${before.lastSeq}`);
     const ahead = await third.session(before);
     const again = await third.rewound({ ...before, epoch: ahead?.epoch ?? '' }, 99);
 
@@ -262,6 +264,20 @@ describe('the owner of a turn', () => {
   });
 });
 
+describe('a log whose end is missing', () => {
+  it('is read up to there, and that is a gap', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'endless', 'turn');
+    await redis.command('HSET', `${keyOf(bench.prefix, 'endless')}:s`, 'seq', '3');
+
+    const page = await store.read(lease, 1, 10);
+
+    expect(page).toMatchObject({ entries: [], head: 3 });
+    expect(page && gapsIn(page, 1)).toBe(1);
+  });
+});
+
 describe('an entry of another version', () => {
   it('is passed over, and the log goes on behind it', async () => {
     await using bench = await open();
@@ -283,7 +299,8 @@ describe('an entry of another version', () => {
     const page = await store.read(lease, 2, 10);
 
     expect(unseen).toMatchObject({ entries: [], head: 2 });
-    expect(page).toMatchObject({ entries: [{ seq: 5 }, { seq: 6 }], head: 6 });
+    expect(page).toMatchObject({ entries: [{ seq: 5 }, { seq: 6 }], unknown: [3, 4], head: 6 });
+    expect(page && gapsIn(page, 2)).toBe(0);
     expect((await store.read(lease, 2, 1))?.entries).toMatchObject([{ seq: 5 }]);
     expect((await store.turn(lease, 'turn'))?.text).toBe('ab');
     await store.finish(lease, ending('turn', 'ab'));

@@ -48,6 +48,34 @@ describe('a restore', () => {
     expect((await wholeLog(store, { ...ref, epoch })).map(({ seq }) => seq)).toEqual([1, 2]);
   });
 
+  it('leaves nothing of a session that is deleted afterwards, in no part of any page', async () => {
+    await using place = await newPlace();
+    const file = place.at('backup.db');
+    const names = Array.from({ length: 40 }, (_, i) => `session ${i}`);
+    {
+      await using store = await openSqlite({ directory: place.data });
+      for (const name of names)
+        await spoken(store, name, 'turn', [`${PHRASE} of ${name} ${'x'.repeat(700)}`]);
+      backUp(place, file);
+    }
+
+    restore(place.settings(false), file, '--discard');
+
+    await using store = await openSqlite({ directory: place.data });
+    const there = await readFile(join(place.data, FILE), 'latin1');
+    // the others stay, so that the trees stay as they are
+    for (const name of names.slice(0, 10)) {
+      const ref = newSession(name);
+      await store.remove({ ...ref, epoch: await epochOf(store, ref) });
+    }
+    const left = await Promise.all(
+      (await readdir(place.data)).map((name) => readFile(join(place.data, name), 'latin1')),
+    );
+    const found = (text: string) => names.filter((name) => text.includes(`${PHRASE} of ${name} `));
+    expect(found(there)).toEqual(names);
+    expect(found(left.join())).toEqual(names.slice(10));
+  });
+
   it('[P-9] a copy that somebody put in place by hand gets other epochs too, at its first start only', async () => {
     await using place = await backedUp();
     for (const name of await readdir(place.data)) await rm(join(place.data, name));

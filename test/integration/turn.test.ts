@@ -2,6 +2,7 @@ import { setImmediate as breathe, setTimeout as delay } from 'node:timers/promis
 import { describe, expect, test } from 'vitest';
 import { Admissions } from '../../src/chat/admit.ts';
 import { asTheyCome } from '../../src/chat/speech.ts';
+import { noAnnouncer } from '../../src/store/outbox.ts';
 import { LocalSlots } from '../../src/store/local-slots.ts';
 import { Turns } from '../../src/chat/turns.ts';
 import { toLogEntry } from '../../src/chat/wire.ts';
@@ -9,6 +10,7 @@ import { createGuide } from '../../src/model/guide.ts';
 import type { Model, Speakers } from '../../src/model/model.ts';
 import { createGuard } from '../../src/safety/guard.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
+import { noMeter } from '../../src/meter.ts';
 import type { Lease, Store } from '../../src/store/store.ts';
 import { silent, startApp } from '../support/app.ts';
 import { countStore } from '../support/count-store.ts';
@@ -236,6 +238,8 @@ async function twoOwners() {
     helpMs: 60_000,
     leaseMs,
     now: Date.now,
+    announcer: noAnnouncer,
+    meter: noMeter,
     log: silent,
   };
   const [a, b] = [new Turns(parts, 'a'), new Turns(parts, 'b')];
@@ -252,6 +256,8 @@ async function twoOwners() {
     node: 'a',
     leaseMs,
     now: Date.now,
+    announcer: noAnnouncer,
+    meter: noMeter,
     log: silent,
     newId: () => `turn${++made}`,
   });

@@ -54,6 +54,7 @@ export const table: Record<OperationName, Row> = {
   'operator:message': { kind: 'operator', input: (names) => ({ ...ofAlert(names), text: 'Hello' }) },
   'operator:release': { kind: 'operator', input: ofAlert },
   'operator:clear': { kind: 'operator', input: ofAlert },
+  'operator:overview': { kind: 'operator', input: () => ({}) },
   'operator:announce': { kind: 'operator', input: () => ({ actor: 'somebody', text: 'Hello' }) },
 };
 export const withSession: ReadonlySet<Kind> = new Set(['session', 'create', 'input', 'received']);

@@ -29,22 +29,27 @@ const limits = [
   'input_session=9/3600',
 ];
 
-/** A receiver of alerts that answers with a phrase wherever it can. */
+/** A receiver of alerts, or of webhooks, that answers with a phrase wherever it can. */
 class Receiver implements AsyncDisposable {
   readonly calls: string[] = [];
+  readonly #takes: (call: number) => boolean;
   readonly #changes = createChanges();
   readonly #server = createServer((req, res) => {
     const chunks: Buffer[] = [];
     req.on('data', (chunk: Buffer) => chunks.push(chunk));
     req.on('end', () => {
       this.calls.push(`${JSON.stringify(req.headers)}\n${Buffer.concat(chunks).toString('utf8')}`);
-      // the first try fails, so that it is logged
-      const status = this.calls.length === 1 ? 500 : 200;
+      const status = this.#takes(this.calls.length) ? 200 : 500;
       res.writeHead(status, phrase('receiver', 'status'), { 'x-answer': phrase('receiver', 'header') });
       res.end(JSON.stringify({ error: phrase('receiver', 'body') }));
       this.#changes.notify();
     });
   });
+
+  /** Whether it takes its first call, its second … */
+  constructor(takes: (call: number) => boolean) {
+    this.#takes = takes;
+  }
 
   async open(): Promise<string> {
     this.#server.listen(0, '127.0.0.1');
@@ -72,6 +77,10 @@ interface StageOptions {
 export class Stage implements AsyncDisposable {
   readonly fake: FakeOllama;
   readonly receiver: Receiver;
+  /** Of webhooks: it takes none, so that all wait. */
+  readonly hooks: Receiver;
+  /** Of traces. */
+  readonly traces: Receiver;
   readonly dataDirs: readonly string[];
   readonly redis: RedisProcess | undefined;
   /** Every process so far. */
@@ -82,11 +91,13 @@ export class Stage implements AsyncDisposable {
   #isCrashed = false;
 
   private constructor(
-    parts: Pick<Stage, 'fake' | 'receiver' | 'dataDirs' | 'redis'>,
+    parts: Pick<Stage, 'fake' | 'receiver' | 'hooks' | 'traces' | 'dataDirs' | 'redis'>,
     env: Record<string, string>,
     resources: AsyncDisposableStack,
   ) {
     ({ fake: this.fake, receiver: this.receiver, dataDirs: this.dataDirs, redis: this.redis } = parts);
+    this.hooks = parts.hooks;
+    this.traces = parts.traces;
     this.#env = env;
     this.#resources = resources;
   }
@@ -94,13 +105,19 @@ export class Stage implements AsyncDisposable {
   static async open({ redis, isEncrypted = true, env = {} }: StageOptions = {}): Promise<Stage> {
     await using resources = new AsyncDisposableStack();
     if (redis) resources.use(redis);
-    const receiver = resources.use(new Receiver());
+    // the first try fails, so that it is logged
+    const receiver = resources.use(new Receiver((call) => call > 1));
+    const hooks = resources.use(new Receiver(() => false));
+    const traces = resources.use(new Receiver(() => true));
     const fake = resources.use(
       await startFakeOllama({ models: [MODEL, { name: 'embedder', capabilities: ['embedding'] }] }),
     );
     const keys = resources.use(await tempDir()).path;
     await writeFile(join(keys, 'jwks.json'), keySet, { mode: 0o600 });
     await writeFile(join(keys, 'master'), `${randomBytes(32).toString('base64')}\n`, { mode: 0o600 });
+    const secret = phrase('receiver', 'webhook', 'secret', 'of', 'thirty', 'two');
+    const hook = { name: 'hooks', tenant: '*', url: await hooks.open(), secret, private: true };
+    await writeFile(join(keys, 'webhooks'), JSON.stringify([hook]), { mode: 0o600 });
     const settings = {
       AUTH_MODE: 'jwt',
       JWT_ISSUER: ISSUER,
@@ -108,6 +125,8 @@ export class Stage implements AsyncDisposable {
       JWT_KEYS_FILE: join(keys, 'jwks.json'),
       ...(isEncrypted && { ENCRYPTION_KEY_FILE: join(keys, 'master') }),
       OPERATOR_KEY: operatorKey,
+      OTEL_EXPORTER_OTLP_ENDPOINT: await traces.open(),
+      WEBHOOKS_FILE: join(keys, 'webhooks'),
       ESCALATION_URL: await receiver.open(),
       ESCALATION_SECRET: phrase('escalation', 'secret', 'of', 'thirty', 'two'),
       ESCALATION_PRIVATE_HOSTS: '127.0.0.1',
@@ -123,7 +142,7 @@ export class Stage implements AsyncDisposable {
     };
     const dataDirs: string[] = [];
     while (dataDirs.length < (redis ? 2 : 1)) dataDirs.push(resources.use(await tempDir()).path);
-    const stage = new Stage({ fake, receiver, dataDirs, redis }, settings, resources.move());
+    const stage = new Stage({ fake, receiver, hooks, traces, dataDirs, redis }, settings, resources.move());
     stage.#resources.defer(() => stage.kill());
     try {
       await stage.start();

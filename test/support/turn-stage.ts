@@ -3,9 +3,11 @@ import { LocalSlots } from '../../src/store/local-slots.ts';
 import { asTheyCome } from '../../src/chat/speech.ts';
 import { Turn } from '../../src/chat/turn.ts';
 import type { TurnParts } from '../../src/chat/turn.ts';
+import { noAnnouncer } from '../../src/store/outbox.ts';
 import type { Source } from '../../src/contract/types.ts';
 import type { Model } from '../../src/model/model.ts';
 import type { Slots, Ticket } from '../../src/store/slots.ts';
+import { noMeter } from '../../src/meter.ts';
 import { openSqlite } from '../../src/store/sqlite.ts';
 import type {
   LogRecord,
@@ -85,6 +87,7 @@ export class TurnStage implements AsyncDisposable {
       void this.logged.push({ level, fields, message });
     this.#parts = {
       store,
+      announcer: noAnnouncer,
       slots: this.slots,
       speakers: { model: options.model, fallback: options.fallback ?? null },
       ask: options.ask ?? askAsItIs,
@@ -92,6 +95,7 @@ export class TurnStage implements AsyncDisposable {
       helpMs: options.helpMs ?? 60_000,
       leaseMs: LEASE_MS,
       now: options.now ?? Date.now,
+      meter: noMeter,
       log: { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') },
     };
   }

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { IncomingHttpHeaders, ServerResponse } from 'node:http';
 import { createChanges, until } from './wait.ts';
 
-interface Call {
+export interface Call {
   headers: IncomingHttpHeaders;
   body: string;
 }

@@ -152,10 +152,16 @@ const bad: Record<string, readonly string[]> = {
   ESCALATION_PRIVATE_HOSTS: [],
   ACK_IMMEDIATE_MS: ['999', 'soon'],
   ACK_URGENT_MS: ['999'],
+  WEBHOOKS_FILE: ['a\nb', ' '],
   OPERATOR_KEY: ['short'],
+  METRICS_KEY: ['short', 'x'.repeat(31), `${'x'.repeat(31)} y`],
+  OTEL_EXPORTER_OTLP_ENDPOINT: ['localhost:4318', 'ftp://collector'],
+  OTEL_EXPORTER_OTLP_HEADERS: ['a=b\nc=d'],
+  OTEL_SERVICE_NAME: [' '],
   LEASE_MS: ['199', '600001'],
   COMPACT_AFTER_MS: ['-1', '1000000000'],
   DRAIN_MS: ['600001', 'never'],
+  DRAIN_DELAY_MS: ['600001', '-1'],
   RATE_LIMIT: ['yes', '0'],
   LIMITS: ['a\nb'],
   LOG_LEVEL: ['verbose', 'INFO'],
@@ -171,7 +177,16 @@ describe('a bad value', () => {
     expect(lines[0]).toMatch(new RegExp(`^${name} must be \\S.*\\.$`));
   });
 
-  const secrets = ['REDIS_URL', 'OLLAMA_BASE_URL', 'ESCALATION_URL', 'ESCALATION_SECRET', 'OPERATOR_KEY'];
+  const secrets = [
+    'REDIS_URL',
+    'OLLAMA_BASE_URL',
+    'ESCALATION_URL',
+    'ESCALATION_SECRET',
+    'OPERATOR_KEY',
+    'METRICS_KEY',
+    'OTEL_EXPORTER_OTLP_ENDPOINT',
+    'OTEL_EXPORTER_OTLP_HEADERS',
+  ];
 
   it.each(rows.filter(([name]) => !secrets.includes(name)))('of %s is named: %j', (name, value) => {
     expect(linesFor({ [name]: value })[0]).toContain(`it is ${JSON.stringify(value)}.`);

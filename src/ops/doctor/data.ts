@@ -8,7 +8,10 @@ import type { Finding } from './finding.ts';
 import { Told } from './sqlite.ts';
 
 const LITTLE_BYTES = 1e9;
+/** With less not even a start is safe. */
+const NO_BYTES = 2e7;
 const LOOK_MS = 5_000;
+const CLOSED = new Set(['EACCES', 'EPERM', 'EROFS']);
 
 /** What was found out about the database; what was not told in time is not there. */
 interface DataFacts {
@@ -52,7 +55,7 @@ export async function checkDirectory(directory: string): Promise<Finding[]> {
 export function judgeRoom(text: string, freeBytes: number): Finding {
   if (freeBytes >= LITTLE_BYTES) return ok('data', `${text}; ${sizeOf(freeBytes)} free`);
   const advice = 'Make room: with a full disk nothing new can be stored.';
-  return warn('data', `${text}; only ${sizeOf(freeBytes)} free`, advice);
+  return (freeBytes < NO_BYTES ? fail : warn)('data', `${text}; only ${sizeOf(freeBytes)} free`, advice);
 }
 
 /** Null where there is no database yet. Never rejects. */
@@ -61,8 +64,10 @@ export async function askData(directory: string, lookMs = LOOK_MS): Promise<Data
   const told: Told[] = [];
   try {
     if (!(await isThere(path))) return null;
+    await access(path, constants.R_OK | constants.W_OK);
   } catch (error) {
-    return { told: [{ problem: messageOf(error) }], isLate: false };
+    const closed = codeOf(error);
+    return { told: [CLOSED.has(closed) ? { closed } : { problem: messageOf(error) }], isLate: false };
   }
   const isLate = await listenTo(path, (one) => void told.push(one), lookMs);
   return { told, isLate };
@@ -122,6 +127,11 @@ function judgeTold(told: Told): Finding[] {
   if ('problem' in told) {
     const advice = 'Bring back a backup, or set DATA_DIR to another directory. Keep the damaged files.';
     return [fail('store', `the database cannot be read: ${told.problem}`, advice)];
+  }
+  if ('closed' in told) {
+    const advice =
+      'Give the files in DATA_DIR to the user who runs the server (chown), and run this as that one.';
+    return [fail('store', `this user may not read and write the database (${told.closed})`, advice)];
   }
   if ('left' in told) {
     const advice = 'The next start takes it in. Run this again then.';

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { request } from 'undici';
 
 interface Asked {
@@ -9,7 +10,10 @@ interface Asked {
 /** A whole answer. A redirect is not followed. Rejects when nobody answers in time, or with more than is taken. */
 export async function fetchText(url: string, asked: Asked): Promise<{ status: number; text: string }> {
   const { headers = {}, timeoutMs, maxBytes } = asked;
-  const { statusCode, body } = await request(url, { headers, signal: AbortSignal.timeout(timeoutMs) });
+  const signal = AbortSignal.timeout(timeoutMs);
+  const late = once(signal, 'abort').then(() => Promise.reject(signal.reason));
+  // an address that takes no connection is waited for longer than the signal says
+  const { statusCode, body } = await Promise.race([request(url, { headers, signal }), late]);
   const chunks: Buffer[] = [];
   let size = 0;
   for await (const chunk of body) {

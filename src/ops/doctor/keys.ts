@@ -18,8 +18,8 @@ import { readMasterKeys } from '../master-keys.ts';
 
 const FETCH_MS = 5_000;
 const ANSWER_BYTES = 131_072;
-const NOT_OWNER = 0o077;
-const GROUP = 0o070;
+/** What others may not do. A group may read: that is how orchestrators hand files to users that are not root. */
+const OTHERS = 0o037;
 const ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA', 'HS256'];
 
 type MasterConfig = Pick<Config, 'ENCRYPTION_KEY_FILE' | 'DATA_DIR' | 'HOST' | 'AUTH_MODE'>;
@@ -90,7 +90,7 @@ async function checkApiKeys(path: string, now: number): Promise<Finding[]> {
     const found = isNone
       ? warn('access', `no API key counts in ${path}: nobody gets in`, advice)
       : ok('access', `${active} of ${keys.length} API keys count in ${path}`);
-    return [found, ...(await checkMode(path, NOT_OWNER, 'names and tenants of your services'))];
+    return [found, ...(await checkMode(path, OTHERS, 'names and tenants of your services'))];
   } catch (error) {
     const advice = 'Bring back a copy of the file, or make its rights 600.';
     return [fail('access', messageOf(error), advice)];
@@ -102,7 +102,7 @@ async function checkMode(path: string, bits: number, what: string): Promise<Find
   const found = await stat(path).catch(() => undefined);
   if (!found || platform() === 'win32' || (found.mode & bits) === 0) return [];
   const text = `others may read ${path} (${octal(found.mode)}): ${what}`;
-  return [warn('access', text, `chmod 600 ${path}`)];
+  return [warn('access', text, `chmod 600 ${path}, or 640 for a group`)];
 }
 
 const Jwks = z.object({ keys: z.array(z.unknown()) });
@@ -125,11 +125,7 @@ async function checkKeyFile(path: string): Promise<Finding[]> {
     const rights =
       secret === 0
         ? []
-        : await checkMode(
-            path,
-            NOT_OWNER & ~GROUP,
-            'there is a secret in it, and tokens can be made with it',
-          );
+        : await checkMode(path, OTHERS, 'there is a secret in it, and tokens can be made with it');
     return [ok('access', `${usable} keys for tokens in ${path}`), ...rights];
   } catch (error) {
     return [

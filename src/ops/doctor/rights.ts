@@ -1,5 +1,6 @@
 // Whether other users of this machine could read what is stored.
-import { readdir, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, readdir, stat } from 'node:fs/promises';
 import { platform } from 'node:os';
 import { join } from 'node:path';
 import { ok, warn } from './finding.ts';
@@ -17,6 +18,12 @@ export async function checkRights(directory: string): Promise<Finding[]> {
   if (platform() === 'win32') return [];
   const folder = await stat(directory).catch(() => undefined);
   if (!folder?.isDirectory()) return [];
+  const isOurs = await access(directory, constants.R_OK).then(
+    () => true,
+    () => false,
+  );
+  // of what cannot be seen nothing is said: the directory itself is a finding of its own
+  if (!isOurs) return [];
   if ((folder.mode & OTHERS) === 0) return [ok('rights', 'nobody else can look into DATA_DIR')];
   const open = await readable(directory);
   const files = open.length === 0 ? 'its files are closed to them' : `they can read ${namesOf(open)}`;

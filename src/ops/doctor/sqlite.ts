@@ -10,7 +10,7 @@ import { migrate, newerThanThis } from '../../store/sqlite-schema.ts';
 const BUSY_MS = 2_000;
 const LOCKED = 5;
 
-/** `isHeld`: whether a server runs on it. `schema` comes next, at once; `integrity` when the whole file was read. */
+/** `isHeld`: whether a server runs on it. `schema` comes next, at once; `integrity` when the whole file was read. `closed`: why this user may not use it. */
 export const Told = z.union([
   z.object({ isHeld: z.boolean() }),
   z.object({
@@ -19,6 +19,7 @@ export const Told = z.union([
   }),
   z.object({ integrity: z.array(z.string()) }),
   z.object({ left: z.literal('journal') }),
+  z.object({ closed: z.string() }),
   z.object({ problem: z.string() }),
 ]);
 export type Told = z.output<typeof Told>;

@@ -10,6 +10,7 @@ import type { Dispatch, Origin } from '../../../src/chat/dispatch.ts';
 import { operations } from '../../../src/contract/operations.ts';
 import type { Handlers, Right as RightName } from '../../../src/contract/types.ts';
 import { AppError } from '../../../src/errors.ts';
+import { noMeter } from '../../../src/meter.ts';
 import { CountedLimits } from '../../support/counted-limits.ts';
 
 const somebody: Identity = {
@@ -53,7 +54,7 @@ function dispatchTo(handle: () => Promise<unknown>, limits: Limits = noLimits): 
   const handlers = Object.fromEntries(Object.keys(operations).map((name) => [name, handler]));
   const write = (level: string) => (fields: object) => void lines.push({ level, fields });
   const log = { debug: write('debug'), info: write('info'), warn: write('warn'), error: write('error') };
-  return createDispatch(handlers as unknown as Handlers<Caller>, { limits, log });
+  return createDispatch(handlers as unknown as Handlers<Caller>, { limits, meter: noMeter, log });
 }
 
 const answering = (value: unknown) => dispatchTo(() => Promise.resolve(value));

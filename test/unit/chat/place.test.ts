@@ -163,6 +163,7 @@ describe('a place that cannot be had yet', () => {
   /** Slots in a store that is away at first. */
   function returning(failures: number, answer: () => Promise<Ticket>): Slots & { asked: number } {
     return {
+      size: 1,
       asked: 0,
       async reserve() {
         this.asked += 1;

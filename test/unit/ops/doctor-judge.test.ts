@@ -247,6 +247,13 @@ describe('data', () => {
     expect(told(judgeData(facts))).toEqual([expect.stringMatching(/^warn: .*takes longer/)]);
   });
 
+  test('that this user may not use is no damaged one', () => {
+    const [finding] = judgeData({ told: [{ closed: 'EACCES' }], isLate: false });
+
+    expect(finding).toMatchObject({ level: 'fail', text: expect.stringContaining('EACCES') });
+    expect(finding?.advice.join()).not.toContain('backup');
+  });
+
   test('of which its reader told nothing is a warning, not silence', () => {
     expect(told(judgeData({ told: [{ isHeld: false }], isLate: false }))).toEqual([
       'warn: the database could not be looked into',
@@ -254,6 +261,7 @@ describe('data', () => {
   });
 
   test.each([
+    [0, 'fail'],
     [0.9e9, 'warn'],
     [1e9, 'ok'],
   ])('with %d bytes free: %s', (free, level) => {

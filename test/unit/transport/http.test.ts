@@ -29,7 +29,7 @@ const bugs: unknown[] = [];
 
 const app = express();
 app.use(edge(new Set([good])));
-app.post('/echo', jsonBody, (req, res) => void res.json({ got: req.body ?? 'nothing' }));
+app.post('/echo', jsonBody(), (req, res) => void res.json({ got: req.body ?? 'nothing' }));
 app.get('/raise', () => {
   throw raised;
 });
