@@ -42,6 +42,7 @@ COPY package.json LICENSE ./
 COPY deploy/container ./deploy/container
 COPY src ./src
 COPY --from=page /app/client/web/dist ./client/web/dist
+COPY --from=page /app/client/admin/dist ./client/admin/dist
 # The user node, by number: orchestrators check that it is not root.
 USER 1000:1000
 VOLUME ["/data"]

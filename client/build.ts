@@ -1,4 +1,4 @@
-// Builds the page, and with `--all` the package `stillpoint-client`; what is built from these very sources already is left alone.
+// Builds the pages, and with `--all` the package `stillpoint-client`; what is built from these very sources already is left alone.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
@@ -13,8 +13,8 @@ const STAMP = '.built';
 const COMPRESSED = '**/*.{js,css,html,svg}';
 
 /** One value for everything that goes into a build. */
-function sourcesOf(directory: string): string {
-  const patterns = [`${directory}/**/*`, 'sdk/*.ts', '../package-lock.json', 'build.ts'];
+function sourcesOf({ directory, borrowed = [] }: Product): string {
+  const patterns = [`${directory}/**/*`, ...borrowed, 'sdk/*.ts', '../package-lock.json', 'build.ts'];
   const files = globSync(patterns, { cwd: client, withFileTypes: true })
     .filter((entry) => entry.isFile())
     .map((entry) => relative(root, join(entry.parentPath, entry.name)))
@@ -30,15 +30,18 @@ const isCurrent = (dist: string, sources: string): boolean =>
 
 interface Product {
   directory: string;
+  /** Files of others that go into it. */
+  borrowed?: string[];
   /** One build each: private names are shortened in one module at a time. */
   entries: { lib?: { entry: Record<string, string>; formats: ['es'] } }[];
   after: (part: string) => void;
 }
 
 /** Builds beside the old one and then takes its place: what a server reads meanwhile is whole. */
-async function buildWith({ directory, entries, after }: Product): Promise<void> {
+async function buildWith(product: Product): Promise<void> {
+  const { directory, entries, after } = product;
   const dist = join(client, directory, 'dist');
-  const sources = sourcesOf(directory);
+  const sources = sourcesOf(product);
   if (isCurrent(dist, sources)) return;
   const { build } = await import('vite');
   const part = `${dist}.${process.pid}`;
@@ -82,7 +85,13 @@ const moduleOf = (name: string): Product['entries'][number] => ({
   lib: { entry: { [name]: `${name}.ts` }, formats: ['es'] },
 });
 
-export const buildPage = (): Promise<void> => buildWith({ directory: 'web', entries: [{}], after: compress });
+/** The page at `/`, and the operator's at `/admin`: each of its own sources, so that one never changes the other. */
+export async function buildPage(): Promise<void> {
+  await buildWith({ directory: 'web', entries: [{}], after: compress });
+  const borrowed = ['web/style/tokens.css'];
+  await buildWith({ directory: 'admin', borrowed, entries: [{}], after: compress });
+}
+
 export const buildPackage = (): Promise<void> =>
   buildWith({ directory: 'sdk', entries: ['client', 'react'].map(moduleOf), after: declareTypes });
 
@@ -96,6 +105,6 @@ if (import.meta.main) {
   } catch (error) {
     // an installation without development packages serves what was built before
     if (!isMissing(error)) throw error;
-    process.stderr.write('stillpoint: the page was not built: vite is not installed\n');
+    process.stderr.write('stillpoint: the pages were not built: vite is not installed\n');
   }
 }
