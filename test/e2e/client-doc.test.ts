@@ -1,6 +1,6 @@
 // docs/client.md says how the client is used: its program is run, the rest of its code compiled, and its lists are compared.
 import { execFile } from 'node:child_process';
-import { existsSync, readFileSync, statSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { cp, mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -19,7 +19,6 @@ const modules = join(root, 'node_modules');
 const page = readFileSync(join(root, 'docs/client.md'), 'utf8');
 const address = 'http://localhost:8090';
 const MARK = '@@';
-const MAX_PICTURE_BYTES = 120 * 1024;
 
 interface Block {
   /** The line it begins on, 1 the first. */
@@ -111,20 +110,6 @@ describe('the program', () => {
   });
 });
 
-const readme = blocksOf(readFileSync(join(root, 'README.md'), 'utf8')).filter(
-  ({ language }) => language === 'js',
-);
-
-test.each(readme)('the program of line $line of the README writes a reply', async ({ line, code }) => {
-  await using server = await startGuide();
-  const name = `readme-${line}.js`;
-  await writeFile(join(directory.path, name), code.replaceAll(address, server.url));
-
-  const { stdout } = await run(process.execPath, [name], { cwd: directory.path, timeout: 20_000 });
-
-  expect(stdout).toMatch(/calm/);
-});
-
 test('every block is run, compiled or a command', () => {
   expect([...new Set(blocks.map(({ language }) => language))].toSorted()).toEqual(['js', 'sh', 'tsx']);
 });
@@ -182,16 +167,6 @@ describe('the commands', () => {
     expect(names.length).toBeGreaterThan(5);
     expect(names.filter((name) => !commandOf(name)?.command)).toEqual([]);
   });
-
-  test('of the repository have a script', () => {
-    const { scripts }: { scripts: Record<string, string> } = JSON.parse(
-      readFileSync(join(root, 'package.json'), 'utf8'),
-    );
-
-    const named = [...page.matchAll(/npm run (?:-s )?(\w+)/g)].map(([, name = '']) => name);
-
-    expect(named.filter((name) => scripts[name] === undefined)).toEqual([]);
-  });
 });
 
 /** The first cells of the table whose head has that cell. */
@@ -235,27 +210,4 @@ describe('the lists', () => {
   test('of the states of an input names the one that needs somebody', () => {
     expect(page).toContain(`\`${'refused' satisfies PendingInput['state']}\` in \`state.pending\``);
   });
-});
-
-const links = [...page.matchAll(/\]\(([^)]+)\)/g)].map((match) => match[1] ?? '');
-
-test.each(links)('the link %s leads to a file', (link) => {
-  const file = resolve(root, 'docs', link);
-
-  expect(existsSync(file)).toBe(true);
-  if (link.endsWith('.png')) expect(statSync(file).size).toBeLessThanOrEqual(MAX_PICTURE_BYTES);
-});
-
-test('every picture is shown', async () => {
-  const pictures = await readdir(join(root, 'docs/pictures'));
-
-  expect(pictures.toSorted()).toEqual(
-    links.flatMap((link) => (link.endsWith('.png') ? [link.slice('pictures/'.length)] : [])).toSorted(),
-  );
-});
-
-const places = [...page.matchAll(/`((?:client|docs|src)\/[\w./-]+)`/g)].map((match) => match[1] ?? '');
-
-test.each(places)('%s is there', (place) => {
-  expect(existsSync(join(root, place))).toBe(true);
 });
