@@ -1,9 +1,9 @@
 // The script of `npm run backup`: writes the embedded store to a file, also while a server uses it.
 import { existsSync, realpathSync, statSync } from 'node:fs';
-import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
-import { parseArgs } from 'node:util';
-import { readConfig } from '../config.ts';
+import { basename, dirname, isAbsolute, join, relative, sep } from 'node:path';
 import { backUp } from '../store/sqlite-backup.ts';
+import { answerWith } from './file-command.ts';
+import type { Answer, Given } from './file-command.ts';
 
 const HELP = [
   'Usage: npm run backup -- [--force] FILE',
@@ -16,38 +16,21 @@ const HELP = [
   'Exit status: 0 there is a backup, 1 there is none.',
 ].join('\n');
 
-/** What is said, and whether it was done. */
-interface Answer {
-  isWell: boolean;
-  text: string;
-}
-
 /** The answer to a command line in this environment at that time (ms since 1970). */
 export function answerTo(
   args: string[],
   environment: Record<string, string | undefined>,
   now = Date.now(),
 ): Answer {
-  try {
-    const options = { force: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    if (values.help) return { isWell: true, text: HELP };
-    const [file] = positionals;
-    if (file === undefined || positionals.length > 1) return { isWell: false, text: HELP };
-    const { DATA_DIR, REDIS_URL, REDIS_PREFIX } = environment;
-    const config = readConfig({ DATA_DIR, REDIS_URL, REDIS_PREFIX });
-    if (config.REDIS_URL.length > 0) {
-      throw new Error(
-        'The data is in Redis, which is backed up by its own means (redis-cli --rdb FILE): see docs/backup.md.',
-      );
-    }
-    const directory = resolve(config.DATA_DIR);
-    const to = placeOf(resolve(file), now);
+  const inRedis =
+    'The data is in Redis, which is backed up by its own means (redis-cli --rdb FILE): see docs/backup.md.';
+  const command = { help: HELP, option: 'force', inRedis };
+  const run = ({ file, directory, hasOption }: Given) => {
+    const to = placeOf(file, now);
     refuseInside(to, directory);
-    return { isWell: true, text: describe(to, backUp(directory, to, values.force ?? false)) };
-  } catch (error) {
-    return { isWell: false, text: error instanceof Error ? error.message : String(error) };
-  }
+    return describe(to, backUp(directory, to, hasOption));
+  };
+  return answerWith({ ...command, run }, args, environment);
 }
 
 function describe(to: string, { bytes, sessions, schema, masters }: ReturnType<typeof backUp>): string {

@@ -1,10 +1,10 @@
 // The script of `npm run restore`: puts a backup in the place of the embedded store.
 import { resolve } from 'node:path';
-import { parseArgs } from 'node:util';
-import { readConfig } from '../config.ts';
 import type { Restored } from '../store/sqlite-restore.ts';
 import { restore } from '../store/sqlite-restore.ts';
 import { Vault } from '../store/vault.ts';
+import { answerWith } from './file-command.ts';
+import type { Answer, Given } from './file-command.ts';
 import { readMasterKeys } from './master-keys.ts';
 
 const HELP = [
@@ -18,39 +18,21 @@ const HELP = [
   'Exit status: 0 it is restored, 1 the data is as it was.',
 ].join('\n');
 
-/** What is said, and whether it was done. */
-interface Answer {
-  isWell: boolean;
-  text: string;
-}
-
 /** The answer to a command line in this environment at that time (ms since 1970). */
 export function answerTo(
   args: string[],
   environment: Record<string, string | undefined>,
   now = Date.now(),
 ): Answer {
-  try {
-    const options = { discard: { type: 'boolean' }, help: { type: 'boolean', short: 'h' } } as const;
-    const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
-    if (values.help) return { isWell: true, text: HELP };
-    const [file] = positionals;
-    if (file === undefined || positionals.length > 1) return { isWell: false, text: HELP };
-    const { DATA_DIR, REDIS_URL, REDIS_PREFIX, ENCRYPTION_KEY_FILE: keys = '' } = environment;
-    const config = readConfig({ DATA_DIR, REDIS_URL, REDIS_PREFIX });
-    if (config.REDIS_URL.length > 0) {
-      throw new Error(
-        'The data is in Redis, which is restored by its own means: see docs/backup.md. Nothing was changed.',
-      );
-    }
+  const inRedis =
+    'The data is in Redis, which is restored by its own means: see docs/backup.md. Nothing was changed.';
+  const command = { help: HELP, option: 'discard', inRedis };
+  const { ENCRYPTION_KEY_FILE: keys = '' } = environment;
+  const run = ({ file, directory, hasOption }: Given) => {
     const vault = new Vault(keys === '' ? [] : readMasterKeys(resolve(keys)));
-    const directory = resolve(config.DATA_DIR);
-    const discard = values.discard ?? false;
-    const done = restore({ file: resolve(file), directory, vault, discard, now });
-    return { isWell: true, text: describe(resolve(file), directory, done) };
-  } catch (error) {
-    return { isWell: false, text: error instanceof Error ? error.message : String(error) };
-  }
+    return describe(file, directory, restore({ file, directory, vault, discard: hasOption, now }));
+  };
+  return answerWith({ ...command, run }, args, environment);
 }
 
 function describe(file: string, directory: string, done: Restored): string {

@@ -77,7 +77,8 @@ export class RedisReads {
       // a log that lost its end leads no further
       if (entries.length > 0 || last >= head || last === from) {
         const known = entries.at(-1)?.seq ?? after;
-        const page = { entries, unknown, head: last >= head && last > known ? known : head, live };
+        const end = last >= head && last > known ? known : head;
+        const page = { entries, head: end, live, ...(unknown.length > 0 && { unknown }) };
         return { page, end: head };
       }
       from = last;

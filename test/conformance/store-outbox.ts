@@ -128,8 +128,8 @@ export function outboxCases(open: OpenStore): void {
     await using bench = await open();
     const { store } = bench;
     await make(store, 'a', [message('a1'), message('a1 of s', 's'), message('a2')]);
-    await make(store, 'b', [message('b1')]);
     const head = await first(store);
+    await make(store, 'b', [message('b1')]);
 
     await store.outbox.claimMessage(head, 10_000);
     const meanwhile = [await due(store), await due(store, 's')];
@@ -182,8 +182,8 @@ export function outboxCases(open: OpenStore): void {
     await using bench = await open();
     const { store } = bench;
     const { session } = await make(store, 'gone', [message('created'), message('created of s', 's')]);
-    await make(store, 'stays', [message('stays')]);
     const head = await first(store);
+    await make(store, 'stays', [message('stays')]);
     await store.outbox.claimMessage(head, 10_000);
     await store.outbox.settleMessage(head, { nextAt: head.at + 60_000 });
 

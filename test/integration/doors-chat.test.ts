@@ -154,7 +154,7 @@ describe('with the built-in guide', () => {
     ['GET /v1/models/gpt-5', {}, 404, 'NOT_FOUND'],
     [COMPLETIONS, { body: '{"messages":' }, 400, 'MALFORMED_JSON'],
     [COMPLETIONS, { body: '[]' }, 400, 'VALIDATION_FAILED'],
-    [COMPLETIONS, { body: 'x'.repeat(300_000) }, 413, 'PAYLOAD_TOO_LARGE'],
+    [COMPLETIONS, { body: 'x'.repeat(1_100_000) }, 413, 'PAYLOAD_TOO_LARGE'],
     [COMPLETIONS, { body: { messages: [user('x'.repeat(16_001))] } }, 413, 'PAYLOAD_TOO_LARGE'],
     [COMPLETIONS, { body: '{}', headers: { 'Content-Encoding': 'gzip' } }, 415, 'UNSUPPORTED_MEDIA_TYPE'],
     ['GET /v1/models', { headers: { Origin: 'https://other.example' } }, 403, 'FORBIDDEN'],

@@ -158,7 +158,7 @@ function brokenBodies(plain: Shot): Shot[] {
     raw('a list', Buffer.from('[1]')),
     raw('another charset', text, { 'Content-Type': 'application/json; charset=utf-16' }),
     raw('compressed', text, { 'Content-Encoding': 'gzip' }),
-    raw('too long', Buffer.from(JSON.stringify({ ...base, filler: 'x'.repeat(270_000) }))),
+    raw('too long', Buffer.from(JSON.stringify({ ...base, filler: 'x'.repeat(1_100_000) }))),
     raw('a lone surrogate', Buffer.from('{"session_id":"\\ud800","user_input":"\\ud800"}')),
   ];
 }

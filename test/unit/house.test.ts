@@ -78,6 +78,7 @@ const mayImport: [room: string, allowed: RegExp][] = [
     'src/ops/open-outbox.ts',
     new RegExp(`^src/(access|contract|ops)/|^src/(config|log)\\.ts|^(${seams.join('|')})$`),
   ],
+  ['src/ops/file-command.ts', /^src\/config\.ts/],
   ['src/ops/backup.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
   ['src/ops/restore.ts', /^src\/(ops|store)\/|^src\/config\.ts/],
   ['src/ops/doctor', /^src\/(ops|contract|access|model|store)\/|^src\/config(-checks)?\.ts|^package\.json$/],

@@ -1,4 +1,4 @@
-// A door never answers words at risk with an error alone, whatever is wrong with them. [P-1]
+// A door never answers words at risk with an error alone, whatever is wrong with them. [P-12]
 import type { Request, RequestHandler, Response } from 'express';
 import { withHelp } from '../../chat/help.ts';
 import type { SafetyNotice } from '../../contract/types.ts';
