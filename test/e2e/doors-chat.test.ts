@@ -1,4 +1,5 @@
 // The official client of that protocol on networks and servers that people have.
+import { setTimeout as sleep } from 'node:timers/promises';
 import OpenAI, { APIUserAbortError } from 'openai';
 import { expect, test } from 'vitest';
 import { clientOf, turnsOf, user } from '../support/door-clients.ts';
@@ -8,6 +9,7 @@ import { scrape } from '../support/scrape.ts';
 import { firstWords, openScene, words } from '../support/scene.ts';
 import type { Scene } from '../support/scene.ts';
 import { sharedScene } from '../support/shared-scene.ts';
+import { openEvents } from '../support/sse.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
 const reply = words(40);
@@ -24,15 +26,25 @@ const contentOf = ({ choices }: OpenAI.ChatCompletion) => choices[0]?.message.co
 /** A client that tries again, as it does by default, and at once. */
 const retrying = (url: string) => new OpenAI({ apiKey: 'none', baseURL: `${url}/v1`, maxRetries: 5 });
 
-/** The turns of a session as a socket sees them: it waits for the end of one. */
-async function ended(scene: Scene, id: string, state: string): Promise<string> {
-  const socket = await scene.socket();
-  for (let n = 0; ; n++) {
-    const [turn] = (await turnsOf(scene.url, id)).slice(-1);
-    if (turn?.state === state) return turn.text;
-    if (n > 200) throw new Error(`the turn stays ${turn?.state}`);
-    await socket.must('session:join', { session_id: id });
+const LOOK_MS = 25;
+const PATIENCE_MS = 30_000;
+
+/** Resolves with what `look` finds, once `isThere` holds of it. */
+async function found<T>(look: () => Promise<T>, isThere: (value: T) => boolean, label: string): Promise<T> {
+  const until = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const value = await look();
+    if (isThere(value)) return value;
+    if (performance.now() > until) throw new Error(`${label}: it stays ${JSON.stringify(value)}`);
+    await sleep(LOOK_MS);
   }
+}
+
+/** The text of the last turn of a session, once it is in that state. */
+async function ended(scene: Scene, id: string, state: string): Promise<string> {
+  const last = async () => (await turnsOf(scene.url, id)).at(-1);
+  const turn = await found(last, (one) => one?.state === state, `a turn that is ${state}`);
+  return turn?.text ?? '';
 }
 
 test('words come as they are made, and nothing but them', async () => {
@@ -104,30 +116,44 @@ test('nothing is kept for those who left, however many they were', async () => {
   const from = scene.fake.requests.length;
   scene.fake.hold('piece', 7);
   const leave = new AbortController();
-  const { signal } = leave;
-  const key = { headers: { 'Idempotency-Key': 'many' }, signal };
-  const { chat } = clientOf(scene.url);
+  const key = { headers: { 'Idempotency-Key': 'many' }, signal: leave.signal };
+  const { chat } = retrying(scene.url);
   const first = await chat.completions.create({ ...request('many'), stream: true }, key);
   await scene.fake.reached('piece', 7, from);
-  const many = Array.from({ length: 100 }, async (_, i) => {
-    const path = `${scene.url}/api/v1/ui/chat/many/stream`;
-    const body = (await fetch(path, { signal })).body ?? [];
-    const joined = await chat.completions.create({ ...request('many'), stream: i % 2 === 0 }, key);
-    return [body, joined];
-  });
-  const streams = Promise.allSettled(many);
+  const streams = await Promise.all(
+    Array.from({ length: 100 }, () => openEvents(scene.url, '/api/v1/ui/chat/many/stream')),
+  );
+  const chats = Promise.allSettled(
+    Array.from({ length: 100 }, (_, i) =>
+      chat.completions.create({ ...request('many'), stream: i % 2 === 0 }, key),
+    ),
+  );
   const count = async (name: string) => {
     const counts = await scrape(scene.url);
     return counts.sum(name, { transport: 'sse' }) + counts.sum(name, { transport: 'turn' });
   };
-  while ((await count('followers')) < 201);
+  await found(
+    () => count('followers'),
+    (many) => many === 201,
+    'all of them',
+  );
 
+  for (const stream of streams) stream[Symbol.dispose]();
   leave.abort();
-  await streams;
+  await chats;
   for await (const _ of first);
 
   expect((await scene.fake.ended(from)).ending).toBe('client');
-  while ((await count('followers')) + (await count('connections')) > 0);
+  await found(
+    () => count('followers'),
+    (many) => many === 0,
+    'no followers',
+  );
+  await found(
+    () => count('connections'),
+    (many) => many === 0,
+    'no connections',
+  );
 });
 
 test('help is not stopped when somebody leaves', async () => {
