@@ -26,7 +26,7 @@ class LongFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     pool: 'forks',
-    maxWorkers: 3,
+    maxWorkers: 4,
     globalSetup: ['test/support/setup.ts'],
     sequence: { sequencer: LongFirst },
     // unit tests share nothing but modules: read once for all of them, these take a third of the time

@@ -48,7 +48,10 @@ const elsewhere: [RegExp, string][] = [
   [/ 500$/, 'a fault of the server'],
   [/^operator(Alerts|Overview|Announce) 404$/, 'a server without an operator key'],
   [/ 502$/, 'a model that breaks off; there is none'],
-  [/^(chatCompletion|uiChat) (404|409)$|^uiStop 200$/, 'a chat that is live, or of others: doors*.test.ts'],
+  [
+    /^(chatCompletion|uiChat) (404|409)$|^uiStop 20[04]$/,
+    'a chat that is live, or of others: doors*.test.ts',
+  ],
   [/ 503$/, 'a store that is away; theirs is a file. DRAINING is seen where it does not need a live turn'],
 ];
 
