@@ -6,6 +6,7 @@ import type { AlertRecord, NewAlert } from './escalation.ts';
 import type { SqliteKeys } from './sqlite-keys.ts';
 import type { Course } from './sqlite-records.ts';
 import type { StoredSession } from './sqlite-sessions.ts';
+import { Claims } from './claims.ts';
 import { numberOf, textOf } from './columns.ts';
 import { digest } from './envelope.ts';
 import { JOIN_KEY } from './sqlite-keys.ts';
@@ -16,8 +17,7 @@ const ALERTS = `SELECT alerts.*, sessions.key, data_key, wrapped FROM alerts JOI
 
 export class SqliteAlerts {
   readonly #keys: SqliteKeys;
-  /** Until when somebody sees to an alert, by the clock of leases. Only one process has the file: a dead one claims nothing. */
-  readonly #claims = new Map<string, number>();
+  readonly #claims = new Claims();
   readonly #statements;
 
   constructor(db: DatabaseSync, keys: SqliteKeys) {
@@ -78,24 +78,23 @@ export class SqliteAlerts {
 
   /** Those to deliver by now that nobody has claimed, the ones due longest first. */
   due(now: number, elapsed: number, limit: number): AlertRecord[] {
-    this.#dropClaims(elapsed);
-    const rows = this.#statements.due.all(now, limit + this.#claims.size);
+    const rows = this.#statements.due.all(now, limit + this.#claims.sweep(elapsed));
     const free = rows.filter((row) => !this.#claims.has(textOf(row, 'alert_id')));
     return free.slice(0, limit).map((row) => this.#alert(row));
   }
 
   /** Whether the caller alone sees to it, for so long. */
   claim(alertId: string, elapsed: number, ms: number): boolean {
-    this.#dropClaims(elapsed);
+    this.#claims.sweep(elapsed);
     const name = digest(alertId);
     if (this.#claims.has(name) || !this.#statements.get.get(name)) return false;
-    this.#claims.set(name, elapsed + ms);
+    this.#claims.hold(name, elapsed + ms);
     return true;
   }
 
   /** Gives a claim back. */
   release(alertId: string): void {
-    this.#claims.delete(digest(alertId));
+    this.#claims.release(digest(alertId));
   }
 
   /** Those that somebody still has to acknowledge and that were not said aloud, the oldest first. */
@@ -115,10 +114,6 @@ export class SqliteAlerts {
     const sealed = courseOf.seal(course, sealer, name);
     this.#statements.update.run(course.status, dueAt(course), waits, sealed, name);
     return true;
-  }
-
-  #dropClaims(elapsed: number): void {
-    for (const [alertId, until] of this.#claims) if (until <= elapsed) this.#claims.delete(alertId);
   }
 
   #alert(row: Row): AlertRecord {

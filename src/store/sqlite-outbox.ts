@@ -4,6 +4,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Row } from './columns.ts';
 import type { MessageRecord, NewMessage } from './outbox.ts';
 import type { Place, SqliteKeys } from './sqlite-keys.ts';
+import { Claims } from './claims.ts';
 import { numberOf, textOf } from './columns.ts';
 import { digest } from './envelope.ts';
 import { JOIN_MESSAGE_KEY, MESSAGE_KEY } from './sqlite-keys.ts';
@@ -22,8 +23,8 @@ export interface Told extends Pick<Place, 'session' | 'sealer'> {
 
 export class SqliteOutbox {
   readonly #keys: SqliteKeys;
-  /** Until when somebody sees to a lane, by the clock of leases. Only one process has the file: a dead one claims nothing. */
-  readonly #claims = new Map<string, number>();
+  /** Of lanes. */
+  readonly #claims = new Claims();
   readonly #statements;
 
   constructor(db: DatabaseSync, keys: SqliteKeys) {
@@ -70,22 +71,22 @@ export class SqliteOutbox {
   }
 
   due(receiver: string, now: number, elapsed: number, limit: number): MessageRecord[] {
-    for (const [lane, until] of this.#claims) if (until <= elapsed) this.#claims.delete(lane);
-    const rows = this.#statements.due.all(receiver, now, limit + this.#claims.size);
+    const rows = this.#statements.due.all(receiver, now, limit + this.#claims.sweep(elapsed));
     const free = rows.filter((row) => !this.#claims.has(textOf(row, 'lane')));
     return free.slice(0, limit).map((row) => this.#message(row));
   }
 
   claim({ messageId, lane }: MessageRecord, now: number, elapsed: number, ms: number): boolean {
-    if ((this.#claims.get(lane) ?? elapsed) > elapsed) return false;
+    this.#claims.sweep(elapsed);
+    if (this.#claims.has(lane)) return false;
     if (!this.#statements.isDue.get(nameOf(messageId), now)) return false;
-    this.#claims.set(lane, elapsed + ms);
+    this.#claims.hold(lane, elapsed + ms);
     return true;
   }
 
   /** Gives a claim back. */
   release({ lane }: MessageRecord): void {
-    this.#claims.delete(lane);
+    this.#claims.release(lane);
   }
 
   /** False when it is not there; `isApart`: it told of a session that is gone. */
