@@ -14,8 +14,9 @@ import { openStage } from './nodes/stage.ts';
 import type { Stage } from './nodes/stage.ts';
 import { measureStore } from './nodes/store.ts';
 import type { StoreFigures } from './nodes/store.ts';
-import { CALM_MS, load, measureCommands, measureDelivery, measureSpread } from './nodes/stream.ts';
+import { CALM_MS, measureCommands, measureDelivery, measureSpread } from './nodes/stream.ts';
 import type { CommandsRow, DeliveryRow, IdleRow, SpreadRow } from './nodes/stream.ts';
+import { load } from './shared/machine.ts';
 import { measureTakeover } from './nodes/takeover.ts';
 import type { TakeoverRow } from './nodes/takeover.ts';
 

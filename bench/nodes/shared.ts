@@ -6,11 +6,11 @@ import type { RedisLink } from '../../src/store/redis-link.ts';
 import { openRedis } from '../../src/store/redis-open.ts';
 import { RedisSlots } from '../../src/store/redis-slots.ts';
 import { RedisStore } from '../../src/store/redis.ts';
+import { cpuMs, load } from '../shared/machine.ts';
 import { noteCommands, notedCommands } from './count.ts';
-import { cpuMs, openStage } from './stage.ts';
+import { openStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { silent } from './store.ts';
-import { load } from './stream.ts';
 
 const HOST = 'one';
 const LEASE_MS = 8_000;

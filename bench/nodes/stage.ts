@@ -2,7 +2,6 @@
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { createClient } from 'redis';
 import { z } from 'zod';
@@ -40,22 +39,6 @@ const defaults = {
   OLLAMA_QUEUE: '100000',
   OLLAMA_NUM_PREDICT: '100000',
 };
-
-/** Of the clock in which Linux tells what a process has computed. */
-const TICK_MS = 10;
-
-/** CPU of a process so far, in ms. */
-export function cpuMs(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS;
-}
-
-/** Memory of a process that is in use, in bytes. */
-export function rssBytes(pid: number): number {
-  const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
-  return Number(found?.[1] ?? 0) * 1024;
-}
 
 export async function openStage(options: StageOptions = {}): Promise<Stage> {
   await using resources = new AsyncDisposableStack();

@@ -2,11 +2,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { openRedis } from '../../src/store/redis-open.ts';
 import { RedisStore } from '../../src/store/redis.ts';
+import { cpuMs, load, rssBytes } from '../shared/machine.ts';
 import { less, noteCommands, notedCommands, scaled, since } from './count.ts';
 import type { Tally } from './count.ts';
-import { cpuMs, openStage, rssBytes } from './stage.ts';
+import { openStage } from './stage.ts';
 import type { Stage } from './stage.ts';
-import { load } from './stream.ts';
 import { inParallel, inputs, openPerson, risks } from './talk.ts';
 import type { Person } from './talk.ts';
 

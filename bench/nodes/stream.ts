@@ -1,9 +1,9 @@
 // Replies that stream: what Redis is asked for, when words arrive on other nodes, and what a word costs.
-import { loadavg } from 'node:os';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { cpuMs, load } from '../shared/machine.ts';
 import { less, scaled, since, sumOf, total } from './count.ts';
 import type { Tally } from './count.ts';
-import { cpuMs, openStage } from './stage.ts';
+import { openStage } from './stage.ts';
 import type { Stage } from './stage.ts';
 import { at, inputs, openPerson, wordsIn } from './talk.ts';
 import type { Person, Token } from './talk.ts';
@@ -13,8 +13,6 @@ const RAMP_MS = 2_000;
 const HEADROOM_S = 6;
 /** A state that is new gives no slot out for half a lease; and for what ended to leave the lists. */
 export const CALM_MS = 5_000;
-
-export const load = (): number => Number((loadavg()[0] ?? 0).toFixed(2));
 
 /** Where they are followed: where they run, or on the next node. */
 export type Place = 'owner' | 'other';

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { randomFrom } from '../../test/support/random.ts';
 import { openStage } from './stage.ts';
 import type { Stage } from './stage.ts';
-import { load } from './stream.ts';
+import { load } from '../shared/machine.ts';
 import { at, inputs, openPerson } from './talk.ts';
 import type { Person } from './talk.ts';
 
