@@ -24,6 +24,7 @@ const UNCARED = `{"safety":${NO_RISK},"isFixed":false,"awaitsHuman":false,"ref":
  * - `audit` holds plain text, so that it can be checked without this program; the schema itself refuses to change it.
  *   `audit_counts` counts its records, so that nobody has to read them all.
  * - `messages` of a removed session have no session; each of them has a data key of its own.
+ * - `session_counts` has how many sessions there are under the digest of a tenant, and under those of a tenant and an owner.
  */
 const migrations = [
   `
@@ -209,6 +210,27 @@ const migrations = [
   CREATE INDEX messages_of_lane ON messages (lane, id);
   CREATE INDEX messages_of_receiver ON messages (receiver, id);
   CREATE INDEX messages_due ON messages (receiver, due_at, id) WHERE due_at IS NOT NULL;
+  `,
+  // Schema version 5 counted the sessions of a tenant anew for each list, and sorted what all of them remember of a client.
+  `
+  CREATE TABLE session_counts (
+    key TEXT PRIMARY KEY,
+    count INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO session_counts
+    SELECT tenant, count(*) FROM sessions GROUP BY tenant
+    UNION ALL SELECT tenant || owner, count(*) FROM sessions GROUP BY tenant, owner;
+  CREATE TRIGGER sessions_are_counted AFTER INSERT ON sessions
+  BEGIN
+    INSERT INTO session_counts (key, count) VALUES (new.tenant, 1), (new.tenant || new.owner, 1)
+      ON CONFLICT DO UPDATE SET count = count + 1;
+  END;
+  CREATE TRIGGER sessions_are_uncounted AFTER DELETE ON sessions
+  BEGIN
+    UPDATE session_counts SET count = count - 1 WHERE key IN (old.tenant, old.tenant || old.owner);
+    DELETE FROM session_counts WHERE key IN (old.tenant, old.tenant || old.owner) AND count = 0;
+  END;
+  CREATE INDEX clients_of_key ON clients (key);
   `,
 ];
 

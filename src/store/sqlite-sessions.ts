@@ -77,8 +77,7 @@ export class SqliteSessions {
         `SELECT ${LISTED} FROM sessions ${JOIN_KEY} WHERE last_interaction_at < ? AND (last_interaction_at, sessions.id) > (?, ?) ` +
           'ORDER BY last_interaction_at, sessions.id LIMIT ?',
       ),
-      countOfTenant: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ?'),
-      countOfOwner: db.prepare('SELECT count(*) AS total FROM sessions WHERE tenant = ? AND owner = ?'),
+      total: db.prepare('SELECT count AS total FROM session_counts WHERE key = ?'),
     };
     this.#drops = [
       db.prepare('DELETE FROM sessions WHERE id = ?'),
@@ -210,13 +209,13 @@ export class SqliteSessions {
 
   /** Sessions behind the row number `after`, oldest first, and how many there are in all. */
   list(tenant: string, owner: string | null, after: number, limit: number) {
-    const { ofTenant, ofOwner, countOfTenant, countOfOwner } = this.#statements;
+    const { ofTenant, ofOwner, total } = this.#statements;
     const of = digest(tenant);
     const named = owner === null ? null : digest(owner);
     const rows = named === null ? ofTenant.all(of, after, limit) : ofOwner.all(of, named, after, limit);
-    const count = named === null ? countOfTenant.get(of) : countOfOwner.get(of, named);
+    const count = total.get(named === null ? of : of + named);
     const found = rows.map((row) => ({ id: numberOf(row, 'id'), session: this.#listedPlace(row).about }));
-    return { total: Number(count?.['total']), found };
+    return { total: Number(count?.['total'] ?? 0), found };
   }
 
   /** Nothing of a damaged one: it keeps no others from being found. */

@@ -20,7 +20,7 @@ import {
 import { deliver, message } from '../../conformance/store-outbox.ts';
 import { vaultOf } from '../../support/store-folder.ts';
 
-const [version1, version2, version3, version4] = [1, 2, 3, 4].map((n) =>
+const [version1, version2, version3, version4, version5] = [1, 2, 3, 4, 5].map((n) =>
   readFileSync(new URL(`../../support/store-version-${n}.sql`, import.meta.url), 'utf8'),
 );
 
@@ -40,7 +40,7 @@ it('brings an empty database to the newest schema', () => {
 
   migrate(db);
 
-  expect(version(db)).toBe(5);
+  expect(version(db)).toBe(6);
 });
 
 it('leaves a database of the newest schema as it is', () => {
@@ -56,12 +56,12 @@ it('leaves a database of the newest schema as it is', () => {
 
 it('refuses a newer schema and says what to do', () => {
   using db = new DatabaseSync(':memory:');
-  db.exec('PRAGMA user_version = 6');
+  db.exec('PRAGMA user_version = 7');
 
   expect(() => migrate(db)).toThrow(
-    /schema version 6, written by a newer Stillpoint; this one knows up to 5: .*DATA_DIR/,
+    /schema version 7, written by a newer Stillpoint; this one knows up to 6: .*DATA_DIR/,
   );
-  expect(version(db)).toBe(6);
+  expect(version(db)).toBe(7);
 });
 
 describe('a store of schema version 1', () => {
@@ -290,5 +290,31 @@ describe('a store of schema version 4', () => {
 
     expect(before).toEqual([]);
     expect((await deliver(store)).sort()).toEqual(['deleted', 'done']);
+  });
+});
+
+describe('a store of schema version 5', () => {
+  it('knows how many sessions it has, before and after one is removed and one is made', async () => {
+    await using store = openVersion(version5, vaultOf(1));
+    const total = async (owner: string | null) => (await store.list('tenant', owner, null, 10)).total;
+
+    const before = [await total(null), await total('owner'), await total('nobody')];
+    await store.remove(newSession('said'));
+    const removed = [await total(null), await total('owner')];
+    await store.create({ session: newSession('new', { owner: 'nobody' }), createKey: null, idGiven: true });
+    const made = [await total(null), await total('owner'), await total('nobody')];
+
+    expect([before, removed, made]).toEqual([
+      [2, 2, 0],
+      [1, 1],
+      [2, 1, 1],
+    ]);
+  });
+
+  it('remembers its clients, and tells what it has not told yet', async () => {
+    await using store = openVersion(version5, vaultOf(1));
+
+    expect(await store.clientCare('tenant', 'client')).toBe('care of the client');
+    expect(await deliver(store)).toEqual(['removed']);
   });
 });
