@@ -60,8 +60,15 @@ export class Judge implements Listener {
     return this.#reason;
   }
 
-  get isIdle(): boolean {
-    return this.#matcher.isIdle && this.#canaries.isIdle;
+  /** Whether a word that begins like this, without doubled letters, may have to be held. */
+  mayHold(beginning: string): boolean {
+    if (!this.#canaries.isIdle || this.#canaries.begins(beginning)) return true;
+    return tree.beginnings.has(beginning) || this.#matcher.mayHold(beginning);
+  }
+
+  /** Whether a word goes on with what is begun. */
+  expects(word: string): boolean {
+    return !this.#canaries.isIdle || this.#matcher.expects(word);
   }
 
   /** From where on nothing may be shown yet. */
@@ -123,11 +130,14 @@ export class Judge implements Listener {
   }
 
   #weigh(found: readonly Found<GuardRule>[], end: number): void {
-    for (const { value: rule, start, since, last } of found) {
+    for (const { value: rule, start, last } of found) {
       if (rule.strict && !this.#strict) continue;
+      const same = found.filter((other) => other.value === rule);
+      if (same.some((other) => other.start > start)) continue;
+      // whichever way a row was begun, all of it is held
+      const since = Math.min(...same.map((other) => other.since));
       const hit = { rule, start, end, since, last };
-      const later = found.some((other) => other.value === rule && other.start > start);
-      if (later || this.#isExcused(hit)) continue;
+      if (this.#isExcused(hit)) continue;
       if (last || rule.isLate) this.#pending.push(hit);
       else this.#reason ??= rule.reason;
     }

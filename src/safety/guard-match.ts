@@ -12,6 +12,7 @@ export interface Found<T> {
 }
 
 interface Node<T> {
+  readonly id: number;
   words: Map<string, Node<T>[]>;
   atLeast: { amount: number; next: Node<T> }[];
   gap: Node<T> | undefined;
@@ -28,6 +29,9 @@ export interface Tree<T> {
   vocabulary: Set<string>;
   /** How words begin that must be held as soon as they come; doubled letters are one. */
   beginnings: Set<string>;
+  /** Nodes that are reached together, by their ids: made when a text first gets there, and kept. */
+  places: Map<string, Place<T>>;
+  nodes: number;
 }
 
 export interface Tongue {
@@ -41,12 +45,15 @@ const MANY = 8;
 const HELD_FROM = 2;
 const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
 
-function newNode<T>(): Node<T> {
-  return { words: new Map(), atLeast: [], gap: undefined, skips: [], ends: [], steps: new Map() };
+function newNode<T>(id: number): Node<T> {
+  return { id, words: new Map(), atLeast: [], gap: undefined, skips: [], ends: [], steps: new Map() };
 }
 
+const nodeOf = <T>(tree: Tree<T>): Node<T> => newNode(tree.nodes++);
+
 export function newTree<T>(): Tree<T> {
-  return { root: newNode(), initial: newNode(), vocabulary: new Set(), beginnings: new Set() };
+  const sets = { vocabulary: new Set<string>(), beginnings: new Set<string>(), places: new Map() };
+  return { root: newNode(0), initial: newNode(1), nodes: 2, ...sets };
 }
 
 export function undoubled(word: string): string {
@@ -63,17 +70,17 @@ function addWords<T>(tree: Tree<T>, from: Node<T>, words: readonly string[], to:
   let at = from;
   for (const [index, word] of words.entries()) {
     tree.vocabulary.add(word);
-    const next = index === words.length - 1 ? to : newNode<T>();
+    const next = index === words.length - 1 ? to : nodeOf(tree);
     link(at, word, next);
     at = next;
   }
 }
 
-function addGap<T>(from: Node<T>, length: number, to: Node<T>): void {
+function addGap<T>(tree: Tree<T>, from: Node<T>, length: number, to: Node<T>): void {
   from.skips.push(to);
   let at = from;
   for (let left = length; left > 0; left -= 1) {
-    at.gap ??= newNode();
+    at.gap ??= nodeOf(tree);
     at = at.gap;
     at.skips.push(to);
   }
@@ -82,14 +89,14 @@ function addGap<T>(from: Node<T>, length: number, to: Node<T>): void {
 function addElement<T>(tree: Tree<T>, from: Node<T>, element: string, tongue: Tongue): Node<T> {
   const known = from.steps.get(element);
   if (known) return known;
-  const to = newNode<T>();
+  const to = nodeOf(tree);
   const gap = gaps[element];
   from.steps.set(element, to);
   if (gap !== undefined) {
     // a node has one chain of gaps, so a shorter gap must not lengthen a longer one: each begins at a node of its own
-    const own = newNode<T>();
+    const own = nodeOf(tree);
     from.skips.push(own);
-    addGap(own, gap, to);
+    addGap(tree, own, gap, to);
     return to;
   }
   const optional = element.endsWith('?');
@@ -145,26 +152,110 @@ export interface Weight {
   telling: ReadonlySet<string>;
   /** Say little even when they come second. */
   free: ReadonlySet<string>;
+  /** Numbers in words. */
+  numbers: readonly string[];
+  /** Other spellings that are read as a word, or begin with it: "im" for "i". */
+  spellings: ReadonlyMap<string, readonly string[]>;
 }
 
 /** Learns how the words begin that are held even when they come first; `always` are held wherever they stand. */
 export function closeTree<T>(tree: Tree<T>, { telling }: Weight, always: Iterable<string> = []): void {
-  const addBeginnings = (word: string): void => {
-    for (const shape of [word, undoubled(word)])
-      for (let length = 1; length <= shape.length; length += 1) tree.beginnings.add(shape.slice(0, length));
-  };
-  for (const word of always) addBeginnings(word);
+  for (const word of always) addBeginnings(tree.beginnings, word);
   for (const head of reached([tree.root, tree.initial])) {
     if (head.atLeast.length > 0) tree.beginnings.add('#');
     for (const [word, nexts] of head.words) {
-      const isWhole = reached(nexts).some((node) => node.ends.length > 0);
-      if (telling.has(word) || isWhole) addBeginnings(word);
+      if (telling.has(word) || isWhole(nexts)) addBeginnings(tree.beginnings, word);
     }
   }
 }
 
+const isWhole = <T>(nexts: readonly Node<T>[]): boolean =>
+  reached(nexts).some((node) => node.ends.length > 0);
+
+function addBeginnings(beginnings: Set<string>, word: string): void {
+  for (const shape of [word, undoubled(word)])
+    for (let length = 1; length <= shape.length; length += 1) beginnings.add(shape.slice(0, length));
+}
+
+/**
+ * Nodes that one word leads to, all that is reached from them without a word among them. What a word does to them is found out
+ * when it first comes: most texts get to few places, and often to the same.
+ */
+class Place<T> {
+  readonly #tree: Tree<T>;
+  readonly #nodes: readonly Node<T>[];
+  readonly ends: Node<T>['ends'];
+  /** Whether anything may come behind. */
+  readonly goesOn: boolean;
+  readonly #words = new Map<string, Node<T>[] | Place<T>>();
+  readonly atLeast: Node<T>['atLeast'];
+  #gap: Place<T> | null | undefined;
+  #held: { second?: ReadonlySet<string>; later?: ReadonlySet<string> } = {};
+
+  constructor(tree: Tree<T>, nodes: readonly Node<T>[]) {
+    this.#tree = tree;
+    this.#nodes = nodes;
+    this.ends = nodes.flatMap((node) => node.ends);
+    this.atLeast = nodes.flatMap((node) => node.atLeast);
+    for (const { words } of nodes) {
+      for (const [word, nexts] of words) {
+        const known = this.#words.get(word);
+        this.#words.set(word, Array.isArray(known) ? [...known, ...nexts] : nexts);
+      }
+    }
+    this.goesOn = this.#words.size > 0 || this.atLeast.length > 0 || nodes.some(({ gap }) => gap);
+  }
+
+  has(word: string): boolean {
+    return this.#words.has(word);
+  }
+
+  /** Where a word leads. */
+  next(word: string): Place<T> | undefined {
+    const known = this.#words.get(word);
+    if (!Array.isArray(known)) return known;
+    const place = placeOf(this.#tree, known);
+    this.#words.set(word, place);
+    return place;
+  }
+
+  /** Where any word leads. */
+  get gap(): Place<T> | null {
+    if (this.#gap !== undefined) return this.#gap;
+    const gaps = this.#nodes.flatMap(({ gap }) => gap ?? []);
+    return (this.#gap = gaps.length > 0 ? placeOf(this.#tree, gaps) : null);
+  }
+
+  /** How the words begin that are held here, behind so many words of a row. */
+  held(count: number, { free, numbers, spellings }: Weight): ReadonlySet<string> {
+    const order = count < HELD_FROM ? 'second' : 'later';
+    const known = this.#held[order];
+    if (known) return known;
+    const beginnings = new Set<string>();
+    for (const word of this.#words.keys()) {
+      if (order === 'second' && free.has(word) && this.next(word)?.ends.length === 0) continue;
+      // "had" may go on as "hadn't"
+      addBeginnings(beginnings, `${word}n`);
+      for (const spelling of spellings.get(word) ?? []) addBeginnings(beginnings, spelling);
+    }
+    if (this.atLeast.length > 0) for (const number of numbers) addBeginnings(beginnings, number);
+    return (this.#held[order] = beginnings);
+  }
+}
+
+function placeOf<T>(tree: Tree<T>, nodes: readonly Node<T>[]): Place<T> {
+  const all = reached(nodes).toSorted((a, b) => a.id - b.id);
+  const key = all.map(({ id }) => id).join(' ');
+  const known = tree.places.get(key);
+  if (known) return known;
+  const place = new Place(tree, all);
+  tree.places.set(key, place);
+  return place;
+}
+
+/** Somewhere in the rows, on the way that words of the sentence have led. */
 interface Path<T> {
-  node: Node<T>;
+  place: Place<T>;
   start: number;
   since: number;
   count: number;
@@ -183,58 +274,75 @@ export interface Token {
 export class Matcher<T> {
   readonly #tree: Tree<T>;
   readonly #weight: Weight;
-  #paths: Path<T>[] = [];
+  readonly #root: Place<T>;
+  readonly #initial: Place<T>;
+  #paths = new Map<Place<T>, Path<T>>();
+  /** Those of the word that is taken; the two change places with each. */
+  #next = new Map<Place<T>, Path<T>>();
+  #since = Infinity;
 
   constructor(tree: Tree<T>, weight: Weight) {
     this.#tree = tree;
     this.#weight = weight;
-  }
-
-  get isIdle(): boolean {
-    return this.#paths.length === 0;
+    this.#root = placeOf(tree, [tree.root]);
+    this.#initial = placeOf(tree, [tree.initial]);
   }
 
   /** Where the first row begins that is begun and says something. */
   get since(): number {
-    let since = Infinity;
-    for (const path of this.#paths) if (path.since < since) since = path.since;
-    return since;
+    return this.#since;
   }
 
   reset(): void {
-    this.#paths = [];
+    this.#paths.clear();
+    this.#since = Infinity;
+  }
+
+  /** Whether a word that begins like this, without doubled letters, goes on with a row that is begun, and is held. */
+  mayHold(beginning: string): boolean {
+    for (const { place, count } of this.#paths.values())
+      if (place.held(count, this.#weight).has(beginning)) return true;
+    return false;
+  }
+
+  /** Whether a word goes on with a row that is begun. */
+  expects(word: string): boolean {
+    for (const place of this.#paths.keys()) if (place.has(word)) return true;
+    return false;
   }
 
   /** Takes one word; answers every row that is whole with it. */
-  feed(token: Token): Found<T>[] {
+  feed(token: Token): readonly Found<T>[] {
     const found: Found<T>[] = [];
-    const next = new Map<Node<T>, Path<T>>();
-    const start = { start: token.index, since: Infinity, count: 0 };
-    for (const path of this.#paths) this.#step(path, token, next, found);
-    this.#step({ node: this.#tree.root, ...start }, token, next, found);
-    if (token.isInitial) this.#step({ node: this.#tree.initial, ...start }, token, next, found);
-    this.#paths = [...next.values()];
+    const first = { start: token.index, since: Infinity, count: 0 };
+    for (const path of this.#paths.values()) this.#step(path, token, found);
+    this.#step({ place: this.#root, ...first }, token, found);
+    if (token.isInitial) this.#step({ place: this.#initial, ...first }, token, found);
+    this.#paths.clear();
+    [this.#paths, this.#next] = [this.#next, this.#paths];
+    this.#since = Infinity;
+    for (const { since } of this.#paths.values()) if (since < this.#since) this.#since = since;
     return found;
   }
 
-  #step(path: Path<T>, token: Token, next: Map<Node<T>, Path<T>>, found: Found<T>[]): void {
-    const { node, start, count } = path;
-    const targets = node.words.get(token.text);
-    if (targets) {
-      const since = path.since === Infinity && this.#isHeld(token.text, count) ? token.from : path.since;
-      for (const target of targets)
-        this.#enter({ node: target, start, since, count: count + 1 }, token, next, found);
+  #step({ place, start, since, count }: Path<T>, token: Token, found: Found<T>[]): void {
+    const next = place.next(token.text);
+    if (next) {
+      const held = since === Infinity && this.#isHeld(token.text, count) ? token.from : since;
+      this.#enter({ place: next, start, since: held, count: count + 1 }, token, found);
     }
     if (token.amount !== undefined) {
-      const since = Math.min(path.since, token.from);
-      for (const { amount, next: target } of node.atLeast) {
-        if (token.amount >= amount)
-          this.#enter({ node: target, start, since, count: count + 1 }, token, next, found);
+      const held = Math.min(since, token.from);
+      for (const { amount, next } of place.atLeast) {
+        if (token.amount < amount) continue;
+        this.#enter(
+          { place: placeOf(this.#tree, [next]), start, since: held, count: count + 1 },
+          token,
+          found,
+        );
       }
     }
-    if (node.gap && !token.isNegator) this.#enter({ ...path, node: node.gap }, token, next, found);
-    // what is left out at the head of a row
-    if (count === 0) for (const skip of node.skips) this.#step({ ...path, node: skip }, token, next, found);
+    if (place.gap && !token.isNegator) this.#enter({ place: place.gap, start, since, count }, token, found);
   }
 
   /** Whether a word is held that comes behind so many others of its row. */
@@ -243,16 +351,18 @@ export class Matcher<T> {
     return count >= HELD_FROM || !this.#weight.free.has(word);
   }
 
-  #enter(path: Path<T>, token: Token, next: Map<Node<T>, Path<T>>, found: Found<T>[]): void {
-    const known = next.get(path.node);
-    if (known && known.since <= path.since && known.start >= path.start) return;
-    for (const { value, last } of path.node.ends)
-      found.push({ value, start: path.start, since: Math.min(path.since, token.from), last });
-    const since = Math.min(path.since, known?.since ?? Infinity);
-    // the latest beginning: what stands before it may say that the words are somebody else's
-    const start = Math.max(path.start, known?.start ?? 0);
-    const goesOn = path.node.words.size > 0 || path.node.atLeast.length > 0 || path.node.gap !== undefined;
-    if (goesOn) next.set(path.node, { ...path, since, start });
-    for (const skip of path.node.skips) this.#enter({ ...path, node: skip }, token, next, found);
+  #enter(path: Path<T>, token: Token, found: Found<T>[]): void {
+    const { place, start, since } = path;
+    for (const { value, last } of place.ends)
+      found.push({ value, start, since: Math.min(since, token.from), last });
+    if (!place.goesOn) return;
+    const known = this.#next.get(place);
+    if (!known) this.#next.set(place, path);
+    else {
+      // the latest beginning: what stands before it may say that the words are somebody else's
+      if (start > known.start) known.start = start;
+      if (since < known.since) known.since = since;
+      if (path.count > known.count) known.count = path.count;
+    }
   }
 }

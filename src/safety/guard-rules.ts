@@ -89,10 +89,14 @@ function read(spelling: string): readonly string[] {
   return spelling.split("'").filter((part) => part !== '');
 }
 
+const numberWords: ReadonlyMap<string, number> = new Map(Object.entries(english.numbers));
+
 /** Which words of a row are held. */
 export const weight = {
   telling: setOf([...english.telling, ...more.telling]),
   free: setOf([...english.free, ...more.free]),
+  numbers: [...numberWords.keys()],
+  spellings: Map.groupBy(spellings.keys(), (spelling) => read(spelling)[0] ?? ''),
 };
 /** What is said of them waits for the end of its sentence. */
 export const grave = setOf([...english.grave, ...more.grave]);
@@ -177,8 +181,6 @@ const undoubledWords: ReadonlyMap<string, string> = new Map(
   [...tree.vocabulary].map((word) => [undoubled(word), word]),
 );
 const longest = [...tree.vocabulary].reduce((most, word) => Math.max(most, word.length), 0);
-const numberWords: ReadonlyMap<string, number> = new Map(Object.entries(english.numbers));
-
 const signLetters: Readonly<Record<string, string>> = {
   '0': 'o',
   '3': 'e',

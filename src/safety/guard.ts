@@ -2,7 +2,7 @@
 import type { SafetyMode } from '../contract/types.ts';
 import { Canaries } from './guard-canaries.ts';
 import { Judge } from './guard-judge.ts';
-import { abbreviations, closing, spelledOut, tree, weight, wordsOf } from './guard-rules.ts';
+import { abbreviations, closing, spelledOut, weight, wordsOf } from './guard-rules.ts';
 import type { Reason } from './guard-rules.ts';
 import { Scanner } from './guard-words.ts';
 
@@ -108,8 +108,10 @@ class Reader {
   get #isCommon(): boolean {
     const { partial, hasRun } = this.#scanner;
     if (partial === 'I') return true;
-    if (hasRun || !this.#judge.isIdle || !COMMON.test(partial)) return false;
-    return wordsOf(partial.toLowerCase()).every((word) => weight.free.has(word));
+    if (hasRun || !COMMON.test(partial)) return false;
+    return wordsOf(partial.toLowerCase()).every(
+      (word) => weight.free.has(word) && !this.#judge.expects(word),
+    );
   }
 
   /** Looks whether the unfinished word may still be the first of a rule. */
@@ -117,8 +119,8 @@ class Reader {
     if (!/^[a-z]$/i.test(sign)) return;
     const letter = sign.toLowerCase();
     if (!this.#partial.endsWith(letter)) this.#partial += letter;
-    if (!this.#judge.isIdle || this.#scanner.hasRun || !this.#scanner.isPartialPlain) return;
-    this.#isFree = !tree.beginnings.has(this.#partial) && !this.#canaries.begins(this.#partial);
+    if (this.#scanner.hasRun || !this.#scanner.isPartialPlain) return;
+    this.#isFree = !this.#judge.mayHold(this.#partial);
   }
 
   #cut(): void {

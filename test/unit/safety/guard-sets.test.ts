@@ -123,6 +123,12 @@ test('a word of a harmless reply waits for less than two others on average', () 
   expect(all.reduce((sum, delay) => sum + delay, 0) / all.length).toBeLessThan(2);
 });
 
+test('two of three words of a harmless reply do not wait for the next one', () => {
+  const all = [...sets.harmless, ...linesOf(guide)].flatMap(delaysOf);
+
+  expect(all.filter((delay) => delay === 0).length / all.length).toBeGreaterThan(2 / 3);
+});
+
 test('every reason has at least eight sentences', () => {
   const counts = Map.groupBy(sets.unsafe, ({ reason }) => reason);
 
