@@ -6,38 +6,74 @@ const lineFeed = 0x0a;
 /** Hears what the server says of an error. A fault does not carry it, so that it gets neither into answers nor into logs. */
 export type Hear = (text: string) => void;
 
+/** One line of a body, with its end, and the object it is. */
+export interface JsonLine {
+  bytes: Uint8Array;
+  value: object;
+}
+
+/** Cuts a body into whole lines while it comes, each one a JSON object that is not an error. */
+export class JsonLines {
+  readonly #maxBytes: number;
+  readonly #hear: Hear;
+  readonly #decoder = strictDecoder();
+  #parts: Uint8Array[] = [];
+  #size = 0;
+
+  constructor(maxLineBytes: number, hear: Hear = () => undefined) {
+    this.#maxBytes = maxLineBytes;
+    this.#hear = hear;
+  }
+
+  /** The lines that end in the next chunk. @throws ModelError `interrupted` behind the good ones, on one that is not UTF-8,
+   * no JSON object, too long, or an error */
+  *read(chunk: Uint8Array): Generator<JsonLine, void, void> {
+    let start = 0;
+    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
+      const line = this.#checked(this.#joined(chunk.subarray(start, end + 1)));
+      start = end + 1;
+      if (line) yield line;
+    }
+    if (start === chunk.length) return;
+    this.#parts.push(chunk.subarray(start));
+    this.#size += chunk.length - start;
+    if (this.#size > this.#maxBytes) throw tooLong(this.#maxBytes);
+  }
+
+  /** The last line, where the body ends without an end of it. @throws as `read` */
+  end(): JsonLine | undefined {
+    return this.#size > 0 ? this.#checked(this.#joined(Buffer.from('\n'))) : undefined;
+  }
+
+  #joined(piece: Uint8Array): Uint8Array {
+    const size = this.#size + piece.length;
+    if (size > this.#maxBytes) throw tooLong(this.#maxBytes);
+    const line = this.#parts.length === 0 ? piece : Buffer.concat([...this.#parts, piece]);
+    this.#parts = [];
+    this.#size = 0;
+    return line;
+  }
+
+  #checked(bytes: Uint8Array): JsonLine | undefined {
+    const text = decoded(bytes, this.#decoder);
+    return text.trim() === '' ? undefined : { bytes, value: objectIn(text, this.#hear) };
+  }
+}
+
 /**
- * Passes a body on in whole lines, each one a JSON object that is not an error. The library behind it only warns about a
- * bad line, and a line dropped in silence is a lost word, so here it ends the reply.
- * @throws ModelError `interrupted` on a line that is no JSON object, not UTF-8, longer than `maxLineBytes`, or an error
+ * Passes a body on in whole lines. The library behind it only warns about a bad line, and a line dropped in silence is a
+ * lost word, so here it ends the reply.
+ * @throws ModelError as `JsonLines`
  */
 export async function* jsonLines(
   chunks: AsyncIterable<Uint8Array>,
   maxLineBytes: number,
-  hear: Hear = () => undefined,
+  hear?: Hear,
 ): AsyncGenerator<Uint8Array, void, void> {
-  const decoder = strictDecoder();
-  let parts: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of chunks) {
-    let start = 0;
-    for (let end = chunk.indexOf(lineFeed); end >= 0; end = chunk.indexOf(lineFeed, start)) {
-      const piece = chunk.subarray(start, end + 1);
-      start = end + 1;
-      if (size + piece.length > maxLineBytes) throw tooLong(maxLineBytes);
-      const line = checkedLine(parts.length === 0 ? piece : Buffer.concat([...parts, piece]), decoder, hear);
-      parts = [];
-      size = 0;
-      if (line) yield line;
-    }
-    if (start === chunk.length) continue;
-    parts.push(chunk.subarray(start));
-    size += chunk.length - start;
-    if (size > maxLineBytes) throw tooLong(maxLineBytes);
-  }
-  const last =
-    size > 0 ? checkedLine(Buffer.concat([...parts, Buffer.from('\n')]), decoder, hear) : undefined;
-  if (last) yield last;
+  const lines = new JsonLines(maxLineBytes, hear);
+  for await (const chunk of chunks) for (const { bytes } of lines.read(chunk)) yield bytes;
+  const last = lines.end();
+  if (last) yield last.bytes;
 }
 
 /**
@@ -57,19 +93,12 @@ export async function jsonBody(
     if (size > maxBytes) throw tooLong(maxBytes);
   }
   const text = decoded(Buffer.concat(parts), strictDecoder());
-  mustBeObject(text, hear);
+  objectIn(text, hear);
   return text;
 }
 
 function strictDecoder(): TextDecoder {
   return new TextDecoder('utf-8', { fatal: true });
-}
-
-function checkedLine(line: Uint8Array, decoder: TextDecoder, hear: Hear): Uint8Array | undefined {
-  const text = decoded(line, decoder);
-  if (text.trim() === '') return undefined;
-  mustBeObject(text, hear);
-  return line;
 }
 
 function decoded(bytes: Uint8Array, decoder: TextDecoder): string {
@@ -80,7 +109,7 @@ function decoded(bytes: Uint8Array, decoder: TextDecoder): string {
   }
 }
 
-function mustBeObject(text: string, hear: Hear): void {
+function objectIn(text: string, hear: Hear): object {
   const value = parsed(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new ModelError('interrupted', 'the answer is JSON, but not an object');
@@ -89,6 +118,7 @@ function mustBeObject(text: string, hear: Hear): void {
     hear(said(value.error));
     throw new ModelError('interrupted', 'Ollama reported an error');
   }
+  return value;
 }
 
 function parsed(text: string): unknown {

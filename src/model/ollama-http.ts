@@ -2,13 +2,14 @@
 // before the first byte nor be trusted with a bad line, and prints to the console. It is undici's `request` rather than
 // its `fetch`: the same connections for a third less work per word.
 import { Ollama } from 'ollama';
+import type { ChatRequest } from 'ollama';
 import { Agent, buildConnector, request } from 'undici';
 import type { Dispatcher } from 'undici';
 import { z } from 'zod';
 import { placeOf } from './host-name.ts';
 import { ModelError } from './model.ts';
 import type { ModelFault } from './model.ts';
-import { jsonBody, jsonLines, said } from './ndjson.ts';
+import { jsonBody, JsonLines, jsonLines, said } from './ndjson.ts';
 import type { Hear } from './ndjson.ts';
 import type { Call } from './watchdog.ts';
 
@@ -56,6 +57,19 @@ export class OllamaHttp implements AsyncDisposable {
     }, call);
   }
 
+  /**
+   * Asks for a reply; its lines are read from the body as it comes. Without the library, which parses each line once more
+   * behind three more streams: half of what a word costs. The request is closed when the call ends.
+   * @throws ModelError
+   */
+  async reply(
+    request: ChatRequest,
+    call: Call,
+  ): Promise<{ body: AsyncIterable<Uint8Array>; lines: JsonLines }> {
+    const { body } = await this.#ask(`${this.place}/api/chat`, 'POST', JSON.stringify(request), call);
+    return { body, lines: new JsonLines(maxLineBytes, this.#hear) };
+  }
+
   /** A client for one request whose answer is one object. The request is closed when the call ends. */
   whole(call: Call): Ollama {
     return this.#client(async (answer) => {
@@ -71,18 +85,21 @@ export class OllamaHttp implements AsyncDisposable {
     return new Ollama({
       host: this.place,
       fetch: async (input, init) => {
-        const answer = await request(input instanceof Request ? input.url : input, {
-          method: init?.method === 'POST' ? 'POST' : 'GET',
-          headers: this.#headers(),
-          body: typeof init?.body === 'string' ? init.body : null,
-          signal: call.signal,
-          dispatcher: this.#agent,
-        });
-        call.answered = true;
-        if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer, this.#hear);
-        return await check(answer);
+        const url = input instanceof Request ? input.url : input;
+        const method = init?.method === 'POST' ? 'POST' : 'GET';
+        const body = typeof init?.body === 'string' ? init.body : null;
+        return await check(await this.#ask(url, method, body, call));
       },
     });
+  }
+
+  async #ask(url: string | URL, method: 'GET' | 'POST', body: string | null, call: Call): Promise<Answer> {
+    const { signal } = call;
+    const options = { method, headers: this.#headers(), body, signal, dispatcher: this.#agent };
+    const answer = await request(url, options);
+    call.answered = true;
+    if (answer.statusCode < 200 || answer.statusCode > 299) throw await refusal(answer, this.#hear);
+    return answer;
   }
 
   #headers(): Record<string, string> {

@@ -177,20 +177,19 @@ export class OllamaModel implements Model {
       yield { kind: 'prompt' };
       call.arm(this.#options.firstTokenMs, 'no word came');
       const limits = new ReplyLimits(request.prefix);
-      for await (const line of await opening) {
-        // Words that came before the abort may still wait to be read.
-        call.signal.throwIfAborted();
-        const { message, done, done_reason: reason } = Line.parse(line);
-        const text = message?.content ?? '';
-        if (text !== '') {
-          call.disarm();
-          const taken = limits.take(text);
-          if (taken !== '') yield { kind: 'text', text: taken };
-          if (limits.isFull) break;
-          call.arm(this.#options.stallMs, 'no further word came');
+      const { body, lines } = await opening;
+      reading: for await (const chunk of body) {
+        for (const { value } of lines.read(chunk)) {
+          const text = heard(value, limits, call);
+          if (text !== '') yield { kind: 'text', text };
+          if (limits.isOver) break reading;
+          if (text !== '') call.arm(this.#options.stallMs, 'no further word came');
         }
-        if (done === true) limits.end(reason);
       }
+      const last = limits.isOver ? undefined : lines.end();
+      const text = last ? heard(last.value, limits, call) : '';
+      if (text !== '') yield { kind: 'text', text };
+      if (!limits.isOver) throw new ModelError('interrupted', 'the answer broke off before its end');
       this.#loader.touch();
     } catch (error) {
       throw call.signal.aborted ? call.signal.reason : this.#failed(toModelError(error));
@@ -201,7 +200,7 @@ export class OllamaModel implements Model {
     // Templates trim the end of an open assistant message or not; without white space there both do the same.
     const begun = prefix.trimEnd();
     const all = begun === '' ? messages : [...messages, { role: 'assistant', content: begun }];
-    return this.#http.lines(call).chat({ ...this.#setup.chat, messages: all, stream: true });
+    return this.#http.reply({ ...this.#setup.chat, messages: all, stream: true }, call);
   }
 
   /** After a failure nothing known before is trusted. */
@@ -224,4 +223,16 @@ export class OllamaModel implements Model {
   #announce(): void {
     this.#announcer.tell(this.state());
   }
+}
+
+/** What one line says. */
+function heard(line: object, limits: ReplyLimits, call: Call): string {
+  // words that came before the abort may still wait to be read
+  call.signal.throwIfAborted();
+  const { message, done, done_reason: reason } = Line.parse(line);
+  const text = message?.content ?? '';
+  if (text !== '') call.disarm();
+  const taken = text === '' ? '' : limits.take(text);
+  if (done === true && !limits.isOver) limits.end(reason);
+  return taken;
 }

@@ -9,6 +9,7 @@ const tooBlank = new RegExp(`\\s{${maxBlank + 1}}`);
 export class ReplyLimits {
   #bytes: number;
   #isFull = false;
+  #hasEnded = false;
   #endsInHalf = false;
   #blankTail = '';
   #isEmpty: boolean;
@@ -19,9 +20,9 @@ export class ReplyLimits {
     this.#isEmpty = prefix === '';
   }
 
-  /** Whether something was left out: the reply ends with what was taken. */
-  get isFull(): boolean {
-    return this.#isFull;
+  /** Whether nothing more comes: something was left out, or it has ended. */
+  get isOver(): boolean {
+    return this.#isFull || this.#hasEnded;
   }
 
   /**
@@ -42,6 +43,7 @@ export class ReplyLimits {
     if (reason === 'load' || reason === 'unload')
       throw new ModelError('interrupted', `the reply ended with ${reason}`);
     if (this.#isEmpty) throw new ModelError('interrupted', 'the reply is empty');
+    this.#hasEnded = true;
   }
 
   #fitting(text: string): string {

@@ -9,7 +9,8 @@ export class Call implements Disposable {
   answered = false;
   readonly #controller = new AbortController();
   readonly #unlink: (() => void)[] = [];
-  #silence: NodeJS.Timeout | undefined;
+  #silence: { timer: NodeJS.Timeout; afterMs: number; what: string } | undefined;
+  #isArmed = false;
   #total: NodeJS.Timeout | undefined;
 
   constructor(...parents: AbortSignal[]) {
@@ -22,12 +23,20 @@ export class Call implements Disposable {
 
   /** Limits the wait that begins now. Only time in which somebody waits for the model counts: disarm it meanwhile. */
   arm(afterMs: number, what: string): void {
-    clearTimeout(this.#silence);
-    this.#silence = setTimeout(() => this.#expire(what, afterMs), afterMs);
+    this.#isArmed = true;
+    const known = this.#silence;
+    // for every word: a timer begun anew costs less than another one
+    if (known?.afterMs === afterMs && known.what === what) {
+      known.timer.refresh();
+      return;
+    }
+    clearTimeout(known?.timer);
+    const timer = setTimeout(() => this.#isArmed && this.#expire(what, afterMs), afterMs);
+    this.#silence = { timer, afterMs, what };
   }
 
   disarm(): void {
-    clearTimeout(this.#silence);
+    this.#isArmed = false;
   }
 
   /** Limits the whole request. */
@@ -68,7 +77,7 @@ export class Call implements Disposable {
   }
 
   #end(reason: unknown): void {
-    clearTimeout(this.#silence);
+    clearTimeout(this.#silence?.timer);
     clearTimeout(this.#total);
     for (const unlink of this.#unlink.splice(0)) unlink();
     this.#controller.abort(reason);

@@ -20,15 +20,15 @@ it.each([
 });
 
 /** What is taken of the texts, piece by piece, and whether that is all the reply may hold. */
-function taken(texts: readonly string[], prefix = ''): { texts: string[]; isFull: boolean } {
+function taken(texts: readonly string[], prefix = ''): { texts: string[]; isOver: boolean } {
   const limits = new ReplyLimits(prefix);
-  return { texts: texts.map((text) => limits.take(text)), isFull: limits.isFull };
+  return { texts: texts.map((text) => limits.take(text)), isOver: limits.isOver };
 }
 
 const most = maxReplyBytes;
 
 it('takes a reply as long as the limit whole', () => {
-  expect(taken(['x'.repeat(most)])).toEqual({ texts: ['x'.repeat(most)], isFull: false });
+  expect(taken(['x'.repeat(most)])).toEqual({ texts: ['x'.repeat(most)], isOver: false });
 });
 
 it.each([
@@ -36,13 +36,13 @@ it.each([
   ['in one piece', ['x'.repeat(most - 1), 'yz'], ['x'.repeat(most - 1), 'y']],
   ['in one great piece', ['x'.repeat(10 * most)], ['x'.repeat(most)]],
 ])('takes no more than the limit %s', (_title, texts, expected) => {
-  expect(taken(texts)).toEqual({ texts: expected, isFull: true });
+  expect(taken(texts)).toEqual({ texts: expected, isOver: true });
 });
 
 it('counts bytes, and those of the prefix too', () => {
   expect(taken(['é'.repeat(most / 2 + 1)]).texts).toEqual(['é'.repeat(most / 2)]);
   expect(taken(['xy'], 'x'.repeat(most - 1)).texts).toEqual(['x']);
-  expect(taken(['x'], 'x'.repeat(most + 7))).toEqual({ texts: [''], isFull: true });
+  expect(taken(['x'], 'x'.repeat(most + 7))).toEqual({ texts: [''], isOver: true });
 });
 
 it.each([0, 1, 2, 3, 4, 5, 6, 7])('leaves out no half of a character: %i bytes of room', (room) => {
@@ -57,9 +57,9 @@ it.each([0, 1, 2, 3, 4, 5, 6, 7])('leaves out no half of a character: %i bytes o
 });
 
 it('ends a full reply as one that was said', () => {
-  const { isFull } = taken(['x'], 'x'.repeat(most));
+  const { isOver } = taken(['x'], 'x'.repeat(most));
 
-  expect(isFull).toBe(true);
+  expect(isOver).toBe(true);
   expect(() => take(['x'], 'x'.repeat(most)).end('stop')).not.toThrow();
 });
 
