@@ -20,6 +20,9 @@ const clientOptions = {
   RESP: 2,
   // a command that cannot be sent now is refused now, and one that was sent is never sent again by the library
   disableOfflineQueue: true,
+  // that of the library keeps a timer and a signal of every command for five seconds, also of an answered one; here none waits to be
+  // sent, and `SILENT_MS` ends what nobody answers
+  commandOptions: { timeout: 0 },
   socket: { connectTimeout: CONNECT_MS, socketTimeout: SILENT_MS, reconnectStrategy: reconnectAfterMs },
 } as const;
 
@@ -58,6 +61,7 @@ export function createRedisCluster(urls: readonly string[]) {
   const socket = { ...clientOptions.socket, ...(protocol === 'rediss:' && { tls: true as const }) };
   return createCluster({
     RESP: 2,
+    commandOptions: clientOptions.commandOptions,
     rootNodes: urls.map((one) => ({ url: one })),
     defaults: { ...clientOptions, pingInterval: PING_MS, ...account, socket },
     // a master that is gone is looked for again at once
