@@ -19,13 +19,24 @@ const GIVE_UP_MS = 30_000;
  * @throws STORE_UNAVAILABLE
  */
 export async function insist<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  try {
+    return await step();
+  } catch (error) {
+    return await insistAgain(error, step, signal);
+  }
+}
+
+/** As `insist`, for a step that was refused with `error`. */
+async function insistAgain<T>(error: unknown, step: () => Promise<T>, signal: AbortSignal): Promise<T> {
+  let refusal = error;
   for (let waitedMs = 0; ; waitedMs += RETRY_MS) {
+    const passing = refusal instanceof AppError && refusal.code === 'STORE_UNAVAILABLE';
+    if (!passing || waitedMs >= GIVE_UP_MS || signal.aborted) throw refusal;
+    await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
     try {
       return await step();
     } catch (error) {
-      const passing = error instanceof AppError && error.code === 'STORE_UNAVAILABLE';
-      if (!passing || waitedMs >= GIVE_UP_MS || signal.aborted) throw error;
-      await sleep(RETRY_MS, undefined, { signal }).catch(() => undefined);
+      refusal = error;
     }
   }
 }
@@ -48,7 +59,9 @@ export class Reply {
   #sentAt = Number.NEGATIVE_INFINITY;
   /** Aborted when nothing more comes, so nothing more is waited for. */
   readonly #whole = new AbortController();
-  #work: Promise<void> | null = null;
+  /** Whether words are gathered or stored at the moment, and who waits until that is over. */
+  #isBusy = false;
+  #waiting: (() => void)[] = [];
   #failure: unknown;
 
   /** Once `signal` aborts, what the store refuses is not insisted on. */
@@ -78,9 +91,21 @@ export class Reply {
     this.#pump();
   }
 
-  /** Settles when the store keeps up; the model is read no faster than that. */
-  async room(): Promise<void> {
-    while (this.#pendingChars > PENDING_CHARS && this.#work) await this.#work;
+  /**
+   * Settles when the store keeps up; the model is read no faster than that. Undefined when it does.
+   * @throws Fenced · STORE_UNAVAILABLE
+   */
+  room(): Promise<void> | undefined {
+    this.#check();
+    return this.#isFull ? this.#untilRoom() : undefined;
+  }
+
+  get #isFull(): boolean {
+    return this.#isBusy && this.#pendingChars > PENDING_CHARS;
+  }
+
+  async #untilRoom(): Promise<void> {
+    while (this.#isFull) await this.#rest();
     this.#check();
   }
 
@@ -92,7 +117,7 @@ export class Reply {
     if (this.#half !== '') this.#append(this.#half.toWellFormed());
     this.#half = '';
     this.#whole.abort();
-    while (this.#work) await this.#work;
+    while (this.#isBusy) await this.#rest();
     this.#check();
   }
 
@@ -113,30 +138,43 @@ export class Reply {
     if (this.#failure !== undefined) throw this.#failure;
   }
 
-  #pump(): void {
-    if (this.#work || this.#failure !== undefined || this.#pending.length === 0) return;
-    this.#work = this.#drain()
-      .catch((error: unknown) => {
-        this.#failure = error;
-      })
-      .finally(() => {
-        this.#work = null;
-        this.#pump();
-      });
+  /** Settles after the step that is under way. */
+  #rest(): Promise<void> {
+    return new Promise((resolve) => void this.#waiting.push(resolve));
   }
 
-  async #drain(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const restMs = this.#sentAt + this.#store.gatherMs - performance.now();
-      if (restMs > 0 && this.#pendingChars < GATHER_CHARS) await this.#gather(restMs);
-      const entries = this.#pending;
-      this.#pending = [];
-      this.#pendingChars = 0;
-      // a repeated append changes nothing, so an unclear one is simply sent again
-      this.#sentAt = performance.now();
-      const step = () => this.#store.append(this.#lease, entries, this.#leaseMs);
-      if ((await insist(step, this.#signal)) === 'fenced') throw new Fenced();
-    }
+  #pump(): void {
+    if (this.#isBusy || this.#failure !== undefined || this.#pending.length === 0) return;
+    this.#isBusy = true;
+    const restMs = this.#sentAt + this.#store.gatherMs - performance.now();
+    if (restMs > 0 && this.#pendingChars < GATHER_CHARS) void this.#gather(restMs).then(() => this.#send());
+    else this.#send();
+  }
+
+  #send(): void {
+    const entries = this.#pending;
+    this.#pending = [];
+    this.#pendingChars = 0;
+    // a repeated append changes nothing, so an unclear one is simply sent again
+    this.#sentAt = performance.now();
+    const step = () => this.#store.append(this.#lease, entries, this.#leaseMs);
+    // for every word: callbacks cost less than a function that waits
+    step().then(this.#sent, (error: unknown) =>
+      insistAgain(error, step, this.#signal).then(this.#sent, this.#failed),
+    );
+  }
+
+  readonly #sent = (answer: 'appended' | 'fenced'): void =>
+    this.#goOn(answer === 'fenced' ? new Fenced() : undefined);
+  readonly #failed = (error: unknown): void => this.#goOn(error);
+
+  #goOn(failure: unknown): void {
+    this.#failure = failure;
+    this.#isBusy = false;
+    this.#pump();
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const resume of waiting) resume();
   }
 
   /** The first words go at once, and the last ones too. */

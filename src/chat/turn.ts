@@ -191,7 +191,8 @@ export class Turn {
       }
       words = this.#say(speech.push(event.text), words);
       if (speech.isOver) break;
-      await this.reply.room();
+      const room = this.reply.room();
+      if (room) await room;
     }
     if (speech.tripped === undefined) words = this.#say(speech.end(), words);
     if (speech.tripped !== undefined) this.#replaceUnsafe(speech.tripped, words);
