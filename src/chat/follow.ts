@@ -84,7 +84,7 @@ class Feed {
   readonly #store: Store;
   readonly #meter: Meter;
   readonly #watch: Disposable;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Sleeper>();
   readonly #batches = new Map<number, Promise<Batch | Gone>>();
   /** The entry that was read last, whoever it was for. */
   #last: LogRecord | undefined;
@@ -103,7 +103,7 @@ class Feed {
     this.#batches.clear();
     const waiting = [...this.#waiting];
     this.#waiting.clear();
-    for (const resume of waiting) resume();
+    for (const sleeper of waiting) sleeper.wake();
   }
 
   /** Whether all its followers have read what there is, and wait. */
@@ -114,9 +114,7 @@ class Feed {
   read(after: number): Promise<Batch | Gone> {
     const known = this.#batches.get(after);
     if (known) return known;
-    const batch = this.#read(after).finally(() => {
-      if (this.#batches.get(after) === batch) this.#batches.delete(after);
-    });
+    const batch = this.#read(after, READ_LIMIT);
     this.#batches.set(after, batch);
     return batch;
   }
@@ -126,7 +124,8 @@ class Feed {
     return this.#read(after, Math.min(READ_LIMIT, upTo - after));
   }
 
-  async #read(after: number, limit = READ_LIMIT): Promise<Batch | Gone> {
+  async #read(after: number, limit: number): Promise<Batch | Gone> {
+    const { version } = this;
     try {
       // a log is dense: so many entries end there at the latest, unless words behind it were dropped, and then an end
       // entry makes the text whole
@@ -148,6 +147,9 @@ class Feed {
       if (!(error instanceof AppError && error.code === 'STORE_UNAVAILABLE')) throw error;
       this.restless = true;
       return { frames: [], seq: after, more: false, live: null };
+    } finally {
+      // whoever reads from here next reads anew; a wake-up has done the same
+      if (this.version === version) this.#batches.delete(after);
     }
   }
 
@@ -156,22 +158,46 @@ class Feed {
     return isThere && !(await this.#store.wasRemoved(this.life)) ? 'moved' : 'gone';
   }
 
-  /** Level-triggered: settles at once when anything happened since `seen`. */
-  changed(seen: number, signal: AbortSignal): Promise<void> {
-    if (this.version !== seen || signal.aborted) return Promise.resolve();
-    return new Promise((resolve) => {
-      const done = () => {
-        this.#waiting.delete(done);
-        signal.removeEventListener('abort', done);
-        resolve();
-      };
-      this.#waiting.add(done);
-      signal.addEventListener('abort', done);
-    });
+  sleeper(signal: AbortSignal): Sleeper {
+    return new Sleeper(this.#waiting, signal);
+  }
+
+  /** Level-triggered: undefined when anything happened since `seen`. */
+  changed(seen: number, sleeper: Sleeper): Promise<void> | undefined {
+    return this.version === seen ? sleeper.sleep() : undefined;
   }
 
   close(): void {
     this.#watch[Symbol.dispose]();
+  }
+}
+
+/** One follower where it waits, for its feed or until its signal aborts: with one listener for all its waits, one for each word. */
+class Sleeper implements Disposable {
+  readonly #all: Set<Sleeper>;
+  readonly #signal: AbortSignal;
+  #resume: (() => void) | undefined;
+
+  /** `all`: who is woken by the feed, itself among them while it sleeps. */
+  constructor(all: Set<Sleeper>, signal: AbortSignal) {
+    this.#all = all;
+    this.#signal = signal;
+    signal.addEventListener('abort', this.wake);
+  }
+
+  sleep(): Promise<void> | undefined {
+    if (this.#signal.aborted) return undefined;
+    this.#all.add(this);
+    return new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  readonly wake = (): void => this.#resume?.();
+
+  [Symbol.dispose](): void {
+    this.#all.delete(this);
+    this.#signal.removeEventListener('abort', this.wake);
   }
 }
 
@@ -241,6 +267,7 @@ export class Follow implements Disposable {
     using held = this.#hold(life);
     using meter = this.#meter.follower(sink.transport);
     const { feed } = held;
+    using sleeper = feed.sleeper(signal);
     const pulse = new Pulse();
     let cursor = after;
     // what keeps a frame back is counted from here: neither what came before this follower, nor a client that takes nothing
@@ -255,15 +282,16 @@ export class Follow implements Disposable {
         sink.push(frame);
         meter.sent(frame.bytes, performance.now() - since, frame.wordsOf);
         const ready = sink.ready(signal);
-        if (ready) meter.is('paused');
+        if (!ready) continue;
+        meter.is('paused');
         await ready;
-        if (ready) since = performance.now();
+        since = performance.now();
         if (signal.aborted) return 'stopped';
       }
       cursor = batch.seq;
       meter.is(batch.more ? 'behind' : 'live');
       if (batch.more) since = performance.now();
-      else await feed.changed(seen, signal);
+      else await feed.changed(seen, sleeper);
       since = Math.max(since, feed.wokenAt);
       if (signal.aborted) return 'stopped';
     }
@@ -280,6 +308,7 @@ export class Follow implements Disposable {
     using meter = this.#meter.follower(transport);
     meter.is('live');
     const { feed } = held;
+    using sleeper = feed.sleeper(signal);
     let since = performance.now();
     for (;;) {
       const seen = feed.version;
@@ -290,7 +319,7 @@ export class Follow implements Disposable {
         return batch;
       }
       if (signal.aborted) return 'stopped';
-      await feed.changed(seen, signal);
+      await feed.changed(seen, sleeper);
       since = Math.max(since, feed.wokenAt);
     }
   }
