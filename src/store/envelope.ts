@@ -45,7 +45,15 @@ export function digest(...parts: string[]): string {
   return hash('sha256', JSON.stringify(parts), 'base64url');
 }
 
+/** Of leases and lives, which are asked about for every word. What they name never changes. */
+const known = new WeakMap<SessionRef, string>();
+
 /** Under what a session is stored: its id may be any string of any length. [S-1] */
 export function sessionKey(ref: SessionRef): string {
-  return digest(ref.tenant, ref.sessionId);
+  let key = known.get(ref);
+  if (key === undefined) {
+    key = digest(ref.tenant, ref.sessionId);
+    known.set(ref, key);
+  }
+  return key;
 }
