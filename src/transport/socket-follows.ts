@@ -1,6 +1,7 @@
 // Follow → Socket.IO: which sessions a socket follows, and how frames reach many sockets with one serialisation.
-import type { Server, Socket } from 'socket.io';
+import type { Socket } from 'socket.io';
 import { Frame } from '../chat/frame.ts';
+import type { Packets } from './packets.ts';
 import type { Follow, Sink } from '../chat/follow.ts';
 import { startOf } from '../chat/wire.ts';
 import type { SessionLife, SessionRef } from '../store/store.ts';
@@ -16,59 +17,28 @@ const WAITING_PACKETS = 8;
 const WINDOW_ENTRIES = 64;
 const WINDOW_WAIT_MS = 1_000;
 
-/**
- * Sends a frame that several sockets are due for once: Socket.IO serialises it one time for all of them. A frame
- * belongs to one batch of one session, so the order of frames is the same for all who get them.
- */
-export class Outbox {
-  readonly #io: Server;
-  #due = new Map<Frame, SocketSink[]>();
-
-  constructor(io: Server) {
-    this.#io = io;
-  }
-
-  push(frame: Frame, sink: SocketSink): void {
-    if (this.#due.size === 0) queueMicrotask(() => this.#flush());
-    const sinks = this.#due.get(frame);
-    if (sinks) sinks.push(sink);
-    else this.#due.set(frame, [sink]);
-  }
-
-  #flush(): void {
-    const due = this.#due;
-    this.#due = new Map();
-    for (const [frame, sinks] of due) {
-      const ids = sinks.flatMap((sink) => (sink.isStopped ? [] : sink.socketId));
-      if (ids.length > 0) this.#io.local.to(ids).emit(frame.event, frame.data);
-    }
-  }
-}
-
 /** The sink of one follower of one socket. */
 class SocketSink implements Sink {
   readonly transport = 'socket';
-  /** What is due to a stopped follower is not sent: who joins anew gets it from its cursor on. */
+  /** A stopped follower gets nothing more: who joins anew gets it from its cursor on. */
   isStopped = false;
   /** The last entry this client was sent. */
   sent: number;
   readonly #socket: Socket;
-  readonly #outbox: Outbox;
+  readonly #packets: Packets;
   #applied = -1;
   #resume: () => void = () => {};
 
-  constructor(socket: Socket, outbox: Outbox, sent: number) {
+  constructor(socket: Socket, packets: Packets, sent: number) {
     this.#socket = socket;
-    this.#outbox = outbox;
+    this.#packets = packets;
     this.sent = sent;
   }
 
-  get socketId(): string {
-    return this.#socket.id;
-  }
-
   push(frame: Frame): void {
-    this.#outbox.push(frame, this);
+    if (this.isStopped) return;
+    const { text, options } = this.#packets.of(frame);
+    this.#socket.conn.write(text, options);
     if (frame.cursor !== null) this.sent = Math.max(this.sent, frame.seq);
   }
 
@@ -114,15 +84,15 @@ interface Following {
 export class SocketFollows {
   readonly #socket: Socket;
   readonly #follow: Follow;
-  readonly #outbox: Outbox;
+  readonly #packets: Packets;
   readonly #onFault: (error: unknown) => void;
   readonly #bySession = new Map<string, Following>();
   #reserved = 0;
 
-  constructor(socket: Socket, follow: Follow, outbox: Outbox, onFault: (error: unknown) => void) {
+  constructor(socket: Socket, follow: Follow, packets: Packets, onFault: (error: unknown) => void) {
     this.#socket = socket;
     this.#follow = follow;
-    this.#outbox = outbox;
+    this.#packets = packets;
     this.#onFault = onFault;
     // every follower may wait for the connection to drain
     socket.conn.setMaxListeners(2 * FOLLOWS_MAX);
@@ -150,7 +120,7 @@ export class SocketFollows {
     const known = this.#bySession.get(ref.sessionId);
     const before = known?.epoch === epoch ? known.sink : undefined;
     if (before && !before.isStopped) return;
-    const sink = new SocketSink(this.#socket, this.#outbox, before?.sent ?? 0);
+    const sink = new SocketSink(this.#socket, this.#packets, before?.sent ?? 0);
     const mine: Following = { epoch, sink, stop: new AbortController() };
     this.#bySession.set(ref.sessionId, mine);
     void this.#run(life, after, mine);

@@ -19,7 +19,8 @@ import type { NodeControl } from './control.ts';
 import type { AdapterFactory } from './redis-adapter.ts';
 import type { EdgeRules } from './http.ts';
 import { guardEngine, onePerConnection } from './socket-edge.ts';
-import { Outbox, SocketFollows } from './socket-follows.ts';
+import { Packets } from './packets.ts';
+import { SocketFollows } from './socket-follows.ts';
 import { letIn, SocketGuest } from './socket-guest.ts';
 import type { DoorParts } from './visitors.ts';
 
@@ -101,10 +102,10 @@ class Connection {
   #waiting = 0;
   #waitingChars = 0;
 
-  constructor(socket: Socket, parts: SocketParts, outbox: Outbox, identity: Identity) {
+  constructor(socket: Socket, parts: SocketParts, packets: Packets, identity: Identity) {
     this.#socket = socket;
     this.#dispatch = parts.dispatch;
-    this.#follows = new SocketFollows(socket, parts.follow, outbox, parts.onFault);
+    this.#follows = new SocketFollows(socket, parts.follow, packets, parts.onFault);
     this.#onFault = parts.onFault;
     this.#guest = new SocketGuest(socket, parts, identity);
     socket.onAny((event: unknown, ...args: unknown[]) => this.#receive(event, args));
@@ -226,14 +227,14 @@ export function mountSocket(http: HttpServer, parts: SocketParts): SocketTranspo
   if (parts.adapter) parts.control.join(io);
   const { rules, addressOf, limits } = parts;
   guardEngine(io.engine, rules.allowedOrigins, { isOurHost: rules.isOurHost, addressOf, limits });
-  const outbox = new Outbox(io);
+  const packets = new Packets();
   io.use(onePerConnection());
   const identities = new WeakMap<Socket, Identity>();
   const keep = (socket: Socket, identity: Identity) => void identities.set(socket, identity);
   io.use((socket, next) => void letIn(socket, parts, keep, next));
   io.on('connection', (socket) => {
     const identity = identities.get(socket);
-    if (identity) void new Connection(socket, parts, outbox, identity);
+    if (identity) void new Connection(socket, parts, packets, identity);
     else socket.disconnect(true);
   });
   return {

@@ -178,9 +178,7 @@ describe('many followers of one session', () => {
       await say(`marker-${i} `);
       await all(i + 1);
     }
-    const serialised = spy.mock.results.filter(({ value }) =>
-      /^\["therapist:token".*marker-/.test(String(value)),
-    );
+    const serialised = spy.mock.results.filter(({ value }) => /^\{"session_id".*marker-/.test(String(value)));
     spy.mockRestore();
     const tokenReads = counted.calls('read') - reads;
     await end();
