@@ -44,7 +44,7 @@ import { outboxDoor } from './sqlite-outbox-door.ts';
 import { SqliteSteps } from './sqlite-steps.ts';
 import { liveView } from './sqlite-turns.ts';
 import { Vault } from './vault.ts';
-import { Watchers } from './watchers.ts';
+import { WatchedHeads } from './watched-heads.ts';
 
 /** Turns compacted in one transaction: more of them hold up other writes for longer. */
 const COMPACT_BATCH = 50;
@@ -98,7 +98,7 @@ export class SqliteStore implements Store {
   readonly #commit: GroupCommit;
   readonly #checkpoints: Checkpoints;
   readonly #removals = new Gate(REMOVALS_AT_ONCE);
-  readonly #watchers: Watchers;
+  readonly #watched: WatchedHeads;
   readonly #clock: Clock;
   readonly #beat: () => void;
   readonly #resources: DisposableStack;
@@ -117,9 +117,9 @@ export class SqliteStore implements Store {
     this.#clock = { now, elapsed };
     this.#data = loadData(db, vault, elapsed);
     this.#steps = new SqliteSteps(this.#data, this.#clock);
-    this.#watchers = new Watchers(onFault);
+    this.#watched = new WatchedHeads(onFault);
     this.#commit = new GroupCommit(db, (changed) => {
-      for (const key of changed) this.#watchers.wake(key);
+      for (const key of changed) this.#watched.changed(key);
     });
     const beat = db.prepare(
       'INSERT INTO pulse (id, at) VALUES (1, ?) ON CONFLICT DO UPDATE SET at = excluded.at',
@@ -158,7 +158,7 @@ export class SqliteStore implements Store {
       if (!live) return 'fenced';
       const phaseAt = live.turn.phase === phase ? live.turn.phaseAt : this.#clock.now();
       live.turn = { ...live.turn, phase, phaseAt, position };
-      this.#watchers.wake(live.key);
+      this.#watched.wake(live.key);
       return 'marked';
     });
   }
@@ -249,7 +249,7 @@ export class SqliteStore implements Store {
   }
 
   async heads(lives: SessionLife[]) {
-    return this.#view(() => lives.map((life) => this.#end(life)?.head));
+    return this.#view(() => lives.map((life) => this.#watched.head(life, () => this.#end(life)?.head)));
   }
 
   async snapshot(life: SessionLife, turns: number): Promise<SessionSnapshot | undefined> {
@@ -342,7 +342,7 @@ export class SqliteStore implements Store {
   }
 
   watch(ref: SessionRef, wake: () => void): Disposable {
-    return this.#watchers.watch(sessionKey(ref), wake);
+    return this.#watched.watch(sessionKey(ref), wake);
   }
 
   /** There is one process: who ends a turn stops it. */

@@ -302,6 +302,31 @@ export function logCases(open: OpenStore): void {
     }
   });
 
+  it('tells where a watched log ends now, whatever it was told before', async () => {
+    await using bench = await open();
+    const { store } = bench;
+    const { lease } = await admit(store, 'watched', 'turn');
+    using _watch = store.watch(lease, () => {});
+    const steps = [
+      () => store.append(lease, [token('turn', 0, 'a')], LEASE_MS),
+      () => store.mark(lease, 'streaming', null),
+      () => store.note(lease, [disclosure('note')], {}),
+      () => store.cancel(lease, null),
+      () => admit(store, 'watched', 'next'),
+      () => store.remove(lease),
+    ];
+
+    for (const step of steps) {
+      const [before] = await store.heads([lease]);
+      await step();
+      const head = (await store.read(lease, 0, 1))?.head;
+      expect(await store.heads([lease])).toEqual([head]);
+      expect(head === before).toBe(step === steps[1]);
+    }
+    const { lease: anew } = await admit(store, 'watched', 'turn');
+    expect(await store.heads([lease, anew])).toEqual([undefined, 1]);
+  });
+
   it('shows a woken reader what woke it', async () => {
     await using bench = await open();
     const { store } = bench;
