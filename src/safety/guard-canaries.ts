@@ -15,28 +15,57 @@ interface Run {
   since: number;
 }
 
-export class Canaries {
+/** Strings as words. */
+interface Table {
   /** All strings in one row, with an empty word behind each. */
-  readonly #words: string[] = [];
+  words: readonly string[];
   /** How many words give the string away that begins or goes on here. */
-  readonly #enough: number[] = [];
-  readonly #places = new Map<string, number[]>();
+  enough: readonly number[];
+  places: ReadonlyMap<string, readonly number[]>;
+  /** How the words of short strings begin. */
+  beginnings: ReadonlySet<string>;
+}
+
+type Read = (folded: string) => readonly string[];
+
+function readTable(strings: readonly string[], read: Read): Table {
+  const all: string[] = [];
+  const enough: number[] = [];
+  const places = new Map<string, number[]>();
+  const beginnings = new Set<string>();
+  for (const string of strings) {
+    const words = read(fold(string));
+    if (all.length + words.length > WORDS_MAX) break;
+    const least = Math.min(WORDS_ENOUGH, words.length);
+    for (const word of [...words, '']) {
+      const known = places.get(word) ?? [];
+      if (word !== '') places.set(word, known);
+      known.push(all.length);
+      all.push(word);
+      enough.push(least);
+      if (word === '' || least > WORDS_FREE) continue;
+      for (let length = 0; length <= word.length; length += 1) beginnings.add(word.slice(0, length));
+    }
+  }
+  return { words: all, enough, places, beginnings };
+}
+
+/** The strings of a server are the same for every reply: read once. */
+const tables = new WeakMap<readonly string[], Table>();
+
+function tableOf(strings: readonly string[], read: Read): Table {
+  const table = tables.get(strings) ?? readTable(strings, read);
+  tables.set(strings, table);
+  return table;
+}
+
+export class Canaries {
+  readonly #table: Table;
   #runs: Run[] = [];
 
   /** `read` cuts a folded string into words as the text is cut. */
-  constructor(strings: readonly string[], read: (folded: string) => readonly string[]) {
-    for (const string of strings) {
-      const words = read(fold(string));
-      if (this.#words.length + words.length > WORDS_MAX) break;
-      const enough = Math.min(WORDS_ENOUGH, words.length);
-      for (const word of [...words, '']) {
-        const places = this.#places.get(word) ?? [];
-        if (word !== '') this.#places.set(word, places);
-        places.push(this.#words.length);
-        this.#words.push(word);
-        this.#enough.push(enough);
-      }
-    }
+  constructor(strings: readonly string[], read: Read) {
+    this.#table = tableOf(strings, read);
   }
 
   get isIdle(): boolean {
@@ -51,28 +80,25 @@ export class Canaries {
 
   /** Whether a word may be the beginning of a string that is held from its first word on. */
   begins(partial: string): boolean {
-    if (this.#words.length === 0) return false;
-    for (const [word, places] of this.#places) {
-      if (word.startsWith(partial) && places.some((at) => (this.#enough[at] ?? 0) <= WORDS_FREE)) return true;
-    }
-    return false;
+    return this.#table.beginnings.has(partial);
   }
 
   /** Takes one word; answers whether it completes a string. */
   feed(word: string, from: number): boolean {
-    if (this.#words.length === 0) return false;
+    const { words, enough: enoughAt, places } = this.#table;
+    if (words.length === 0) return false;
     const next: Run[] = [];
     let isWhole = false;
     const go = (at: number, count: number, since: number): void => {
-      const enough = this.#enough[at] ?? Infinity;
+      const enough = enoughAt[at] ?? Infinity;
       const says = enough <= WORDS_FREE || count > WORDS_FREE;
       next.push({ at: at + 1, count, since: Math.min(since, says ? from : Infinity) });
       isWhole ||= count >= enough;
     };
     for (const run of this.#runs) {
-      if (this.#words[run.at] === word) go(run.at, run.count + 1, run.since);
+      if (words[run.at] === word) go(run.at, run.count + 1, run.since);
     }
-    for (const at of this.#places.get(word) ?? []) go(at, 1, Infinity);
+    for (const at of places.get(word) ?? []) go(at, 1, Infinity);
     this.#runs = next;
     return isWhole;
   }
