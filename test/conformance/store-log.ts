@@ -323,8 +323,6 @@ export function logCases(open: OpenStore): void {
       expect(await store.heads([lease])).toEqual([head]);
       expect(head === before).toBe(step === steps[1]);
     }
-    const { lease: anew } = await admit(store, 'watched', 'turn');
-    expect(await store.heads([lease, anew])).toEqual([undefined, 1]);
   });
 
   it('shows a woken reader what woke it', async () => {
