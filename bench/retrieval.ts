@@ -3,25 +3,21 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
-import { setImmediate as turn, setTimeout as sleep } from 'node:timers/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { createEncoder } from '../src/retrieval/encoder.ts';
-import { dot } from '../src/retrieval/embed.ts';
-import type { Embedder } from '../src/retrieval/embed.ts';
-import { ownDirectory, readExemplars } from '../src/retrieval/exemplars.ts';
-import { LanceRetrieval } from '../src/retrieval/lancedb.ts';
+import type { LanceRetrieval } from '../src/retrieval/lancedb.ts';
 import { randomFrom } from '../test/support/random.ts';
 import { measureServers } from './retrieval-server.ts';
 import type { Starts } from './retrieval-server.ts';
-import { clustered, createBenchEmbedder, sentence, states, writeExemplars } from './retrieval-set.ts';
-import type { BenchEmbedder } from './retrieval-set.ts';
+import { MADE, open, OWN, placesIn, scanOf, SEED, SIZE } from './retrieval-places.ts';
+import type { Place } from './retrieval-places.ts';
+import { sentence, states } from './retrieval-set.ts';
 
 const { json, quick } = parseArgs({
   options: { json: { type: 'boolean', default: false }, quick: { type: 'boolean', default: false } },
 }).values;
 
-const SIZE = 10_000;
-const SEED = 20_117;
 const SEARCHES = quick ? 100 : 600;
 const ENCODED = quick ? 30 : 200;
 const SCANS = quick ? 50 : 200;
@@ -32,17 +28,11 @@ const STARTS = quick ? 1 : 5;
 const TURN_MS = 100;
 /** Longer than any search. */
 const PATIENCE_MS = 30_000;
-const CROWDED = '2.3';
-/** Below the directory of the bench. */
-const MADE = 'made';
-const OWN = 'own';
 const WIDE = 52;
-const make = clustered(SEED);
 const targets = { oneAtATimeMs: 10, loopMs: 10, startMs: 300 };
 
 const print = (line: string): void => void (json || process.stdout.write(`${line}\n`));
 const load = (): number => loadavg()[0] ?? 0;
-const silent = { info: () => {}, warn: () => {}, error: () => {} };
 
 function at(values: readonly number[], share: number): number {
   const sorted = values.toSorted((a, b) => a - b);
@@ -113,19 +103,6 @@ async function measure(
   return row;
 }
 
-interface Place {
-  name: string;
-  directories: readonly string[];
-  uri: string;
-  embedder: BenchEmbedder;
-  /** Which are searched, in turn. */
-  among: readonly (typeof states)[number][];
-}
-
-function open({ uri, directories, embedder }: Place): LanceRetrieval {
-  return new LanceRetrieval({ uri, directories, embedder, standIn: embedder, log: silent });
-}
-
 /** Made from nothing, then opened as after a start. */
 async function openTwice(place: Place): Promise<LanceRetrieval> {
   {
@@ -162,25 +139,9 @@ async function searches(place: Place): Promise<Record<'one' | 'many' | 'encoded'
   return { one, many, encoded };
 }
 
-/** What it is beside: every vector in one array, compared with one after the other on the thread that streams. */
+/** What it is beside. */
 async function plain(place: Place): Promise<Record<'all' | 'state' | 'many', Row>> {
-  const { list } = await readExemplars(place.directories);
-  const vectors = list.map((exemplar) => make(exemplar.client_example));
-  const size = vectors[0]?.length ?? 1;
-  const matrix = new Float32Array(vectors.length * size);
-  for (const [row, vector] of vectors.entries()) matrix.set(vector, row * size);
-  const every = list.map((_, row) => row);
-  const ofState = Map.groupBy(every, (row) => list[row]?.state_id);
-  const random = randomFrom(SEED + 1);
-  const asked = Array.from({ length: SCANS }, () => make(sentence(random)));
-  const best = async (n: number, among: readonly number[]) => {
-    await turn();
-    const vector = asked[n % asked.length] ?? new Float32Array(size);
-    return among
-      .map((row) => ({ row, score: dot(vector, matrix.subarray(row * size, (row + 1) * size)) }))
-      .sort((a, b) => b.score - a.score)
-      .slice(0, 3);
-  };
+  const { best, every, ofState } = await scanOf(place, SCANS);
   const oneState = (n: number) => best(n, ofState.get(states[n % states.length]) ?? []);
   for (let n = 0; n < WARM_UP; n += 1) await best(n, every);
   const all = await measure('plain cosine: all 10,000, one at a time', SCANS, 1, (n) => best(n, every));
@@ -196,41 +157,6 @@ interface Verdict {
   value: number;
   limit: number;
   holds: boolean;
-}
-
-/** Where each part has its exemplars and its tables; the one of 10,000 is the data directory of a server, too. */
-async function placesIn(
-  directory: string,
-  encoder: Embedder,
-): Promise<Record<'real' | 'large' | 'crowded', Place>> {
-  const crowd = join(directory, 'crowd');
-  const own = (await readExemplars([ownDirectory])).list.length;
-  await writeExemplars(join(directory, MADE), SIZE - own, states, SEED);
-  await writeExemplars(crowd, SIZE, [CROWDED], SEED);
-  const fake = () => createBenchEmbedder(encoder, make);
-  return {
-    real: {
-      name: `the server's ${own}`,
-      directories: [ownDirectory],
-      uri: join(directory, OWN, 'exemplars'),
-      embedder: createBenchEmbedder(encoder, null),
-      among: states,
-    },
-    large: {
-      name: '10,000',
-      directories: [ownDirectory, join(directory, MADE)],
-      uri: join(directory, 'exemplars'),
-      embedder: fake(),
-      among: states,
-    },
-    crowded: {
-      name: 'all of one state',
-      directories: [crowd],
-      uri: join(directory, 'crowded'),
-      embedder: fake(),
-      among: [CROWDED],
-    },
-  };
 }
 
 type Searches = Awaited<ReturnType<typeof searches>>;
