@@ -21,6 +21,11 @@ export class Watchers {
     };
   }
 
+  /** Whether anybody watches it. */
+  has(key: string): boolean {
+    return this.#byKey.has(key);
+  }
+
   /** Wakes those who watch now: one that is added meanwhile waits for the next change, one removed is left alone. */
   wake(key: string): void {
     const watchers = this.#byKey.get(key);
