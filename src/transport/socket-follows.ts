@@ -158,7 +158,8 @@ export class SocketFollows {
     const mine = this.#bySession.get(sessionId);
     if (!mine) return;
     mine.sink.isStopped = true;
-    mine.stop.abort();
+    // without a reason an exception is made, with its stack
+    mine.stop.abort('left');
   }
 
   leaveAll(): void {
