@@ -24,7 +24,7 @@ class Ear {
 
   hear(text: string): void {
     if (this.#length === 0) this.#began();
-    if (this.#start.length < 10) this.#start += text;
+    if (!this.#start.includes(',')) this.#start += text;
     this.#length += text.length;
     this.#at.push(clock());
     this.#ends.push(this.#length);
@@ -42,7 +42,7 @@ class Ear {
     await this.#ended.promise;
     const at = Float64Array.from(this.#at);
     return {
-      reply: Number.parseInt(this.#start, 10),
+      reply: Number(/\d+/.exec(this.#start)?.[0]),
       askedAt: this.askedAt,
       at,
       ends: Float64Array.from(this.#ends),

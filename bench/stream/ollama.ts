@@ -22,9 +22,12 @@ const inner = await startFakeOllama();
 let speech: Speech = { rate: 50, words: 10 };
 let said: Said[] = [];
 
-/** The reply that so many came before: its number, then words. */
-const piece = (reply: number, at: number): string =>
-  at === 0 ? String(reply) : ` ${words[(reply + at) % words.length] ?? ''}${at % 12 === 11 ? '.' : ''}`;
+/** A word of the reply that so many came before; the second one is its number. */
+function piece(reply: number, at: number): string {
+  if (at === 0) return 'Good';
+  if (at === 1) return ` ${reply},`;
+  return ` ${words[(reply + at) % words.length] ?? ''}${at % 12 === 11 ? '.' : ''}`;
+}
 
 async function speak(res: ServerResponse): Promise<void> {
   const { rate, words: count } = speech;

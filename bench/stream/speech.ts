@@ -12,7 +12,7 @@ export type Said = z.output<typeof Said>;
 
 /** Of one reply as a client got it. */
 export const Heard = z.object({
-  /** Which one it is: the number it begins with. */
+  /** Which one it is: the number in it. */
   reply: z.number(),
   /** When it was asked for. */
   askedAt: z.number(),
