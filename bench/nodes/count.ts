@@ -55,11 +55,11 @@ class CommandReader {
 }
 
 export class CommandCounter {
-  readonly #proxy: TcpProxy;
+  readonly #proxy: Pick<TcpProxy, 'bytes' | 'onBytes'>;
   readonly #readers = new Map<number, CommandReader>();
   #tally = new Map<string, number>();
 
-  constructor(proxy: TcpProxy) {
+  constructor(proxy: Pick<TcpProxy, 'bytes' | 'onBytes'>) {
     this.#proxy = proxy;
     proxy.onBytes((direction, chunk, connection) => {
       if (direction !== 'up') return;
