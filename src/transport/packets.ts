@@ -16,8 +16,8 @@ export class Packets {
   of(frame: Frame): Packet {
     const known = this.#known.get(frame);
     if (known) return known;
-    // "2": an event (Socket.IO protocol 5)
-    const text = `2[${JSON.stringify(frame.event)},${frame.json}]`;
+    // "2": an event (Socket.IO protocol 5); names of pushes need no escapes
+    const text = `2["${frame.event}",${frame.json}]`;
     const packet: Packet = { text, options: { compress: false, wsPreEncodedFrame: [textFrame(text)] } };
     this.#known.set(frame, packet);
     return packet;
