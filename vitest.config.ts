@@ -29,8 +29,14 @@ export default defineConfig({
     maxWorkers: 4,
     globalSetup: ['test/support/setup.ts'],
     sequence: { sequencer: LongFirst },
-    // unit tests share nothing but modules: read once for all of them, these take a third of the time
-    projects: [project('unit', 60_000, false), project('integration', 60_000), project('e2e', 120_000)],
+    // on a busy machine a second is not long
+    expect: { poll: { timeout: 10_000 } },
+    // unit and integration tests share nothing but modules: read once for all of them, these take a third of the time
+    projects: [
+      project('unit', 60_000, false),
+      project('integration', 60_000, false),
+      project('e2e', 120_000),
+    ],
     coverage: {
       provider: 'v8',
       include: ['src/**/*.ts'],
