@@ -208,7 +208,7 @@ export async function measureHistory(sizes: readonly number[], times: number): P
   }
   for (const { name, title } of inside) {
     const points = await repeated(held, times, (one) =>
-      one.worker.ask({ kind: name, sessionId: first(one), count: 20 }, z.number()),
+      one.worker.ask({ kind: name, sessionId: first(one), count: 10 }, z.number()),
     );
     curves.push({ ...more, name: `history-${name}`, title, allowed: 'flat', from: PAGE, points });
   }

@@ -203,10 +203,10 @@ export async function measureSockets(sizes: readonly number[], windows: Windows)
     windows,
   );
   for (const [at, one] of held.entries()) one.idleMs = idle[at] ?? [];
-  for (let time = 0; time < times; time += 1) {
+  for (let time = 0; time < times; time += 1)
     for (const one of held) one.wordUs.push(await costOfWord(one, median(one.idleMs), liveS));
-    for (const one of held) one.overviewUs.push(await costOfOverview(one));
-  }
+  // once, and last: whoever looks for long holds everybody else up
+  for (const one of held) one.overviewUs.push(await costOfOverview(one));
   return all.map(({ of, ...curve }) => ({
     ...curve,
     by: BY,
