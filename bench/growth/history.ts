@@ -10,8 +10,9 @@ import { Worker } from './worker.ts';
 
 const BY = 'turns in the session';
 const SCRIPT = new URL('./history-worker.ts', import.meta.url);
-/** Turns that a measured session may get meanwhile, as a share of those it has: so there are more sessions where they are short. */
-const TURNS_FOR_ALL = 200;
+/** Turns in one measurement; and what a session may get meanwhile, as a share of what it has: so there are more where they are short. */
+const TURNS = 4;
+const SHARE = 0.2;
 const PAGE = 50;
 /** Entries behind a recent cursor. */
 const RECENT = 5;
@@ -46,10 +47,15 @@ async function speak(url: string, sessionId: string, n: number): Promise<void> {
   Response.parse(await response.json());
 }
 
-async function hold(size: number, directory: string, resources: AsyncDisposableStack): Promise<Held> {
+async function hold(
+  size: number,
+  times: number,
+  directory: string,
+  resources: AsyncDisposableStack,
+): Promise<Held> {
   const worker = resources.use(new Worker(SCRIPT, [directory]));
   const url = await worker.ask({ kind: 'url' }, z.string());
-  const count = Math.max(1, Math.round(TURNS_FOR_ALL / size));
+  const count = Math.ceil(((times + 1) * TURNS) / (SHARE * size));
   const sessions = Array.from({ length: count }, (_, n) => `talk-${n}`);
   for (const session of sessions) for (let n = 0; n < size; n += 1) await speak(url, session, n);
   return { size, worker, url, sessions, head: 0, epoch: '', asked: 0 };
@@ -83,7 +89,7 @@ const wired: readonly Measured[] = [
     title: 'The next turn, from its input to the end of its reply',
     allowed: 'flat',
     from: PAGE,
-    count: 4,
+    count: TURNS,
     ask: async (held) => {
       held.asked += 1;
       await speak(held.url, held.sessions[held.asked % held.sessions.length] ?? '', held.asked);
@@ -197,7 +203,7 @@ async function endsOf(held: readonly Held[]): Promise<Curve[]> {
 export async function measureHistory(sizes: readonly number[], times: number): Promise<Curve[]> {
   await using resources = new AsyncDisposableStack();
   const { path } = resources.use(await tempDir());
-  const held = await Promise.all(sizes.map((size) => hold(size, join(path, String(size)), resources)));
+  const held = await Promise.all(sizes.map((size) => hold(size, times, join(path, String(size)), resources)));
   const more = { by: BY, unit: 'µs' };
   const curves: Curve[] = [];
   for (const measured of wired) {

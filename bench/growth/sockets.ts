@@ -24,7 +24,7 @@ const START_MS = 60_000;
 const LIVE = 20;
 const WORDS_PER_S = 50;
 /** Until all twenty speak. */
-const SETTLE_S = 1;
+const SETTLE_S = 0.5;
 const OPERATOR_KEY = 'operator-of-the-growth-bench-0123456789';
 /** Looks of an operator at each server, so that the clock of the system can tell them: fewer at larger ones. */
 const LOOKS = 10_000;
