@@ -201,13 +201,21 @@ class Sleeper implements Disposable {
   }
 }
 
+/** To the count of a name; one that is none is forgotten. */
+function add(counts: Map<string, number>, name: string, change: number): void {
+  const count = (counts.get(name) ?? 0) + change;
+  if (count === 0) counts.delete(name);
+  else counts.set(name, count);
+}
+
 export class Follow implements Disposable {
   readonly #store: Store;
   readonly #now: () => number;
   readonly #meter: Meter;
   readonly #feeds = new Map<string, Feed>();
   readonly #recheck: NodeJS.Timeout;
-  /** By epoch: readers who are not counted. */
+  /** By epoch: all readers, and those of them who are not counted. */
+  readonly #counts = new Map<string, number>();
   readonly #onlookers = new Map<string, number>();
   #opened = 0;
   #lookedAt = 0;
@@ -229,27 +237,22 @@ export class Follow implements Disposable {
 
   /** Followers at work now on the life of a session with this epoch: sockets, streams, and polls that wait. */
   followersOf(epoch: string): number {
-    let count = -(this.#onlookers.get(epoch) ?? 0);
-    for (const { life, followers } of this.#feeds.values()) if (life.epoch === epoch) count += followers;
-    return Math.max(0, count);
+    return Math.max(0, (this.#counts.get(epoch) ?? 0) - (this.#onlookers.get(epoch) ?? 0));
   }
 
   /** Followers at work now by epoch, without those who are not counted. */
   look(): Map<string, number> {
-    const epochs = new Set([...this.#feeds.values()].map(({ life }) => life.epoch));
-    const counts = [...epochs].map((epoch): [string, number] => [epoch, this.followersOf(epoch)]);
+    const counts = [...this.#counts.keys()].map((epoch): [string, number] => [
+      epoch,
+      this.followersOf(epoch),
+    ]);
     return new Map(counts.filter(([, count]) => count > 0));
   }
 
   /** Until it is disposed of, one reader of the session is no follower of it: a person behind the server looks on. */
   lookOn({ epoch }: SessionLife): Disposable {
-    const add = (change: number) => {
-      const count = (this.#onlookers.get(epoch) ?? 0) + change;
-      if (count === 0) this.#onlookers.delete(epoch);
-      else this.#onlookers.set(epoch, count);
-    };
-    add(1);
-    return { [Symbol.dispose]: () => add(-1) };
+    add(this.#onlookers, epoch, 1);
+    return { [Symbol.dispose]: () => add(this.#onlookers, epoch, -1) };
   }
 
   /**
@@ -339,10 +342,12 @@ export class Follow implements Disposable {
     const feed = this.#feeds.get(key) ?? new Feed(this.#store, this.#meter, life, ++this.#opened);
     this.#feeds.set(key, feed);
     feed.followers += 1;
+    add(this.#counts, life.epoch, 1);
     return {
       feed,
       [Symbol.dispose]: () => {
         feed.followers -= 1;
+        add(this.#counts, life.epoch, -1);
         if (feed.followers > 0) return;
         this.#feeds.delete(key);
         feed.close();
