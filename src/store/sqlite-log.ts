@@ -49,7 +49,8 @@ export class SqliteLog {
       insert: db.prepare('INSERT INTO log (session, last_seq, event, data) VALUES (?, ?, ?, ?)'),
       after: db.prepare('SELECT * FROM log WHERE session = ? AND last_seq > ? ORDER BY last_seq'),
       latest: db.prepare(
-        'SELECT * FROM log WHERE session = ? AND event = ? ' +
+        // without the hint a session that never had any is read whole
+        'SELECT * FROM log INDEXED BY log_notices WHERE session = ? AND event = ? ' +
           "AND event IN ('disclosure', 'safety:resources') ORDER BY last_seq DESC LIMIT 1",
       ),
       since: db.prepare(
