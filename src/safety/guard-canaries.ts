@@ -1,5 +1,6 @@
 // Finds strings that must never leave, such as the sentences of a system prompt, while the text still comes. [US-53] [N17]
 import { fold } from './fold.ts';
+import { undoubled } from './guard-match.ts';
 
 /** So many words in a row give a longer string away. */
 const WORDS_ENOUGH = 8;
@@ -26,6 +27,9 @@ interface Table {
   beginnings: ReadonlySet<string>;
 }
 
+/** Whether so many words of a string are told from what anybody may say. */
+const says = (enough: number, count: number): boolean => enough <= WORDS_FREE || count > WORDS_FREE;
+
 type Read = (folded: string) => readonly string[];
 
 function readTable(strings: readonly string[], read: Read): Table {
@@ -44,7 +48,8 @@ function readTable(strings: readonly string[], read: Read): Table {
       all.push(word);
       enough.push(least);
       if (word === '' || least > WORDS_FREE) continue;
-      for (let length = 0; length <= word.length; length += 1) beginnings.add(word.slice(0, length));
+      for (const shape of [word, undoubled(word)])
+        for (let length = 1; length <= shape.length; length += 1) beginnings.add(shape.slice(0, length));
     }
   }
   return { words: all, enough, places, beginnings };
@@ -68,19 +73,32 @@ export class Canaries {
     this.#table = tableOf(strings, read);
   }
 
-  get isIdle(): boolean {
-    return this.#runs.length === 0;
-  }
-
   get since(): number {
     let since = Infinity;
     for (const run of this.#runs) if (run.since < since) since = run.since;
     return since;
   }
 
-  /** Whether a word may be the beginning of a string that is held from its first word on. */
-  begins(partial: string): boolean {
-    return this.#table.beginnings.has(partial);
+  /** Whether a word that begins like this, without doubled letters, goes on with a string or begins one, and is held. */
+  mayHold(beginning: string): boolean {
+    if (this.#table.beginnings.has(beginning)) return true;
+    // "had" may go on as "hadn't"
+    return this.#held.some((word) =>
+      [`${word}n`, undoubled(word)].some((shape) => shape.startsWith(beginning)),
+    );
+  }
+
+  /** Whether a word goes on with a string, and is held. */
+  expects(word: string): boolean {
+    return this.#held.includes(word);
+  }
+
+  /** Words that go on with a string, and are held if they come next. */
+  get #held(): string[] {
+    const { words, enough } = this.#table;
+    return this.#runs.flatMap(({ at, count }) =>
+      says(enough[at] ?? Infinity, count + 1) ? (words[at] ?? []) : [],
+    );
   }
 
   /** Takes one word; answers whether it completes a string. */
@@ -91,8 +109,7 @@ export class Canaries {
     let isWhole = false;
     const go = (at: number, count: number, since: number): void => {
       const enough = enoughAt[at] ?? Infinity;
-      const says = enough <= WORDS_FREE || count > WORDS_FREE;
-      next.push({ at: at + 1, count, since: Math.min(since, says ? from : Infinity) });
+      next.push({ at: at + 1, count, since: Math.min(since, says(enough, count) ? from : Infinity) });
       isWhole ||= count >= enough;
     };
     for (const run of this.#runs) {

@@ -62,13 +62,13 @@ export class Judge implements Listener {
 
   /** Whether a word that begins like this, without doubled letters, may have to be held. */
   mayHold(beginning: string): boolean {
-    if (!this.#canaries.isIdle || this.#canaries.begins(beginning)) return true;
-    return tree.beginnings.has(beginning) || this.#matcher.mayHold(beginning);
+    if (tree.beginnings.has(beginning) || this.#matcher.mayHold(beginning)) return true;
+    return this.#canaries.mayHold(beginning);
   }
 
   /** Whether a word goes on with what is begun. */
   expects(word: string): boolean {
-    return !this.#canaries.isIdle || this.#matcher.expects(word);
+    return this.#matcher.expects(word) || this.#canaries.expects(word);
   }
 
   /** From where on nothing may be shown yet. */

@@ -54,6 +54,7 @@ const ownScript: Readonly<Partial<Record<Script, Language>>> = {
 };
 const LETTER = /\p{L}/gu;
 const FIRST_LETTER = /\p{L}/u;
+const ASCII_LETTER = /[a-z]/;
 const LATIN_LETTER = /[\p{L}&&\p{sc=Latn}]/v;
 /** Signs of meaning weigh more than letters of sounds. */
 const weights: Readonly<Partial<Record<Script, number>>> = { han: 3, kana: 2, hangul: 2 };
@@ -71,7 +72,7 @@ function lettersIn(word: string): number {
 
 /** The script a word is written in; a Latin word with letters that only look alike is Latin. */
 function scriptOf(word: string): Script | undefined {
-  if (LATIN_LETTER.test(word)) return 'latin';
+  if (ASCII_LETTER.test(word) || LATIN_LETTER.test(word)) return 'latin';
   const first = FIRST_LETTER.exec(word)?.[0];
   if (first === undefined) return undefined;
   const script = scripts.find(([, pattern]) => pattern.test(first))?.[0];
@@ -151,12 +152,17 @@ function readLexicons(): Map<string, Entry[]> {
   return entries;
 }
 
+const SEPARATOR = /[|?]+/;
+/** A class, a number, an end or a gap. */
+const NO_WORD = /^[@#^$.]|^$/;
+
 /** The words of a language's lines, each once. */
 function membersOf({ classes, rules, idioms }: TongueContent): Set<string> {
   const members = new Set<string>();
-  const lines = [...Object.values(classes).flat(), ...rules.flatMap(({ say }) => say), ...idioms];
-  for (const line of lines)
-    for (const member of line.split(/[ |?]+/)) if (!/^[@#^$.]|^$/.test(member)) members.add(member);
+  const lines = [...rules.flatMap(({ say }) => say), ...idioms];
+  const elements = new Set([...Object.values(classes).flat(), ...lines].flatMap((line) => line.split(' ')));
+  for (const element of elements)
+    for (const member of element.split(SEPARATOR)) if (!NO_WORD.test(member)) members.add(member);
   return members;
 }
 

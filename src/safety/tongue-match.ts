@@ -23,6 +23,12 @@ interface Need {
   before: number;
 }
 
+interface Placed {
+  phrases: Phrases;
+  common: number;
+  before: number;
+}
+
 interface Indexed<Of extends Tongue> {
   frame: Frame<Of>;
   needs: readonly Need[];
@@ -54,8 +60,6 @@ export interface TongueIndex<Of extends Tongue> {
 
 /** A Korean word has a token for each syllable; longer ones are looked past only up to this. */
 const SYLLABLES_MAX = 8;
-/** So many steps of a frame are looked for before it is tried. */
-const NEEDS_MAX = 2;
 
 function pairOf(word: string, next = END): string {
   return `${word} ${next}`;
@@ -127,22 +131,27 @@ function commonness(frames: readonly Frame<Tongue>[]): Map<Phrases, number> {
   return common;
 }
 
-/** The steps that must be there and have the rarest words: by these the places of a frame are found. */
+/** The two steps that must be there and have the rarest words, or the one there is: by these the places of a frame are found. */
 function needsOf(
   frame: Frame<Tongue>,
   common: ReadonlyMap<Phrases, number>,
   idOf: (phrases: Phrases) => number,
 ): Need[] {
   let before = 0;
-  const placed: { phrases: Phrases; common: number; before: number }[] = [];
-  frame.steps.forEach((step) => {
+  let rarest: Placed | undefined;
+  let second: Placed | undefined;
+  for (const step of frame.steps) {
     const { phrases, gap, optional } = step;
-    if (gap === 0 && !optional && !phrases.end)
-      placed.push({ phrases, common: common.get(phrases) ?? 0, before });
+    if (gap === 0 && !optional && !phrases.end) {
+      const placed = { phrases, common: common.get(phrases) ?? 0, before };
+      if (rarest === undefined || placed.common < rarest.common) [rarest, second] = [placed, rarest];
+      else if (second === undefined || placed.common < second.common) second = placed;
+    }
     before += spanOf(step, frame.tongue);
-  });
-  if (placed.length > 1) placed.sort((a, b) => a.common - b.common);
-  return placed.slice(0, NEEDS_MAX).map(({ phrases, before }) => ({ phrases: idOf(phrases), before }));
+  }
+  const needOf = ({ phrases, before }: Placed): Need => ({ phrases: idOf(phrases), before });
+  if (rarest === undefined) return [];
+  return second === undefined ? [needOf(rarest)] : [needOf(rarest), needOf(second)];
 }
 
 /** Makes frames ready to be found. */
@@ -181,10 +190,9 @@ export function indexOf<Of extends Tongue>(frames: readonly Frame<Of>[]): Tongue
   };
   const common = commonness(frames);
   const indexed = frames.map((frame) => ({ frame, needs: needsOf(frame, common, idOf) }));
-  const byPhrases: Indexed<Of>[][] = Array.from({ length: ids.size }, () => []);
-  for (const one of indexed) byPhrases[one.needs[0]?.phrases ?? 0]?.push(one);
+  const byRarest = Map.groupBy(indexed, ({ needs }) => needs[0]?.phrases ?? 0);
   return {
-    byPhrases,
+    byPhrases: Array.from({ length: ids.size }, (_, id) => byRarest.get(id) ?? []),
     byWord,
     byHead,
     pairHeads,

@@ -77,13 +77,18 @@ function runOf(member: string, signs: boolean): Run {
   if (stem && tokens.length === 1 && last.text.length < 2 && !isSyllable(last.text))
     throw new Error(`"${member}" needs at least two letters before the star`);
   if (accents && stem) throw new Error(`"${member}": = goes with whole words`);
-  const run = { tokens: tokens.map(({ text }) => text), stem };
-  return accents ? { ...run, accented: tokens.map(({ accented }) => accented) } : run;
+  const texts = tokens.map(({ text }) => text);
+  return accents
+    ? { tokens: texts, stem, accented: tokens.map(({ accented }) => accented) }
+    : { tokens: texts, stem };
 }
 
 /** Stand for what is no word. */
 const anyNumber: Run = { tokens: [], stem: false };
 const sentenceEnd: Run = { tokens: [], stem: false };
+
+/** Needs no reading: most members are such words. */
+const PLAIN_WORD = /^[a-z0-9]+$/;
 
 /** Reads members of one language, each only once. */
 export function runReader(signs: boolean): (member: string) => Run {
@@ -92,9 +97,11 @@ export function runReader(signs: boolean): (member: string) => Run {
     ['$', sentenceEnd],
   ]);
   return (member) => {
-    const run = known.get(member) ?? runOf(member, signs);
-    known.set(member, run);
-    return run;
+    const run = known.get(member);
+    if (run) return run;
+    const own = PLAIN_WORD.test(member) ? { tokens: [member], stem: false } : runOf(member, signs);
+    known.set(member, own);
+    return own;
   };
 }
 
@@ -133,7 +140,20 @@ export function phrasesOfRuns(all: readonly Run[]): Phrases {
   });
 }
 
-/** There are tens of thousands of them, and most have one word only. */
+/** So few are compared with each other for less than a set of them costs. */
+const FEW = 8;
+
+/** Some words, each once. */
+function once(words: readonly string[]): readonly string[] {
+  const isOnce =
+    words.length <= FEW
+      ? words.every((word, at) => words.indexOf(word) === at)
+      : new Set(words).size === words.length;
+  // a copy has no room to grow
+  return isOnce ? words.slice() : [...new Set(words)];
+}
+
+/** There are tens of thousands of them, and most are never looked into: their sets are made when they are. */
 class ReadPhrases implements Phrases {
   readonly list: readonly string[];
   readonly accented: ReadonlySet<string>;
@@ -146,8 +166,7 @@ class ReadPhrases implements Phrases {
   #words: ReadonlySet<string> | undefined;
 
   constructor(words: readonly string[], rest: Omit<Phrases, 'words' | 'list'>) {
-    if (words.length > 1) this.#words = new Set(words);
-    this.list = this.#words && this.#words.size < words.length ? [...this.#words] : words;
+    this.list = once(words);
     this.accented = rest.accented;
     this.stems = rest.stems;
     this.runs = rest.runs;

@@ -91,8 +91,18 @@ function plainText(word: string): string {
     .toLowerCase();
 }
 
+const smallLetters: (string | undefined)[] = Array.from({ length: 0x1f00 });
+
 function spelled(seen: string): string {
   if (ASCII_TEXT.test(seen)) return seen.toLowerCase();
+  if (!LETTERS_ALONE.test(seen)) return spelledText(seen);
+  let small = '';
+  for (let at = 0; at < seen.length; at += 1)
+    small += smallLetters[seen.charCodeAt(at)] ??= spelledText(seen.charAt(at));
+  return small;
+}
+
+function spelledText(seen: string): string {
   return seen
     .replace(CROWDED, '$1')
     .replace(SINGLE_QUOTES, "'")

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { createGuard, isSafe, tripOf } from '../../../src/safety/guard.ts';
 import checkpoint from '../../../src/therapy/content/checkpoint.en.json' with { type: 'json' };
 import guide from '../../../src/therapy/content/guide.en.json' with { type: 'json' };
+import { ownInstructions } from '../../../src/therapy/prompt.ts';
 import openings from '../../../src/therapy/content/openings.en.json' with { type: 'json' };
 import sets from '../../safety/sets/output.json' with { type: 'json' };
 
@@ -24,7 +25,8 @@ function linesOf(value: unknown): string[] {
 
 /** How many words came after a word before it was out, for each word of a text that comes word by word. */
 function delaysOf(text: string): number[] {
-  const guard = createGuard({ mode: 'normal' });
+  // with what it keeps back in a server
+  const guard = createGuard({ mode: 'normal', canaries: ownInstructions });
   const words = text.match(/\s*\S+/g) ?? [];
   const delays: number[] = [];
   let end = 0;
