@@ -4,8 +4,9 @@ import { AppError } from '../errors.ts';
 import { asUnavailable, unavailable } from './sqlite-failure.ts';
 
 /**
- * After a commit the next one waits this many times as long as that one took, so that commits grow under load. The
- * shorter of the last two counts: a lone slow one, when SQLite moves its write-ahead file into place, is no load …
+ * After a commit the next one waits this many times as long as its beginning and its end took, so that commits grow where
+ * they are dear; what the jobs in it take would be as much in any other. The shorter of the last two counts: a lone slow
+ * one, when SQLite moves its write-ahead file into place, is no load …
  */
 const REST_FACTOR = 4;
 /** … but never longer than this: it is the most that grouping adds to the delay of a word. */
@@ -36,6 +37,7 @@ export class GroupCommit {
   #isScheduled = false;
   #isClosed = false;
   #restUntil = 0;
+  /** Of the last transaction, without its jobs. */
   #tookMs = 0;
 
   /** `committed` is called after each commit with what its jobs changed. */
@@ -92,36 +94,40 @@ export class GroupCommit {
     const jobs = this.#queue;
     if (jobs.length === 0) return;
     this.#queue = [];
-    const begunAt = performance.now();
-    this.#transact(jobs);
-    const endedAt = performance.now();
-    const tookMs = endedAt - begunAt;
-    this.#restUntil = endedAt + Math.min(REST_FACTOR * Math.min(tookMs, this.#tookMs), REST_MAX_MS);
+    const tookMs = this.#transact(jobs);
+    this.#restUntil = performance.now() + Math.min(REST_FACTOR * Math.min(tookMs, this.#tookMs), REST_MAX_MS);
     this.#tookMs = tookMs;
   }
 
-  #transact(jobs: readonly Job[]): void {
+  /** Answers how long it took to begin and to end, in ms. */
+  #transact(jobs: readonly Job[]): number {
+    const beginAt = performance.now();
     try {
       this.#begin.run();
     } catch (error) {
       for (const job of jobs) job.reject(asUnavailable(error));
-      return;
+      return performance.now() - beginAt;
     }
+    const begunAt = performance.now();
     const undos: (() => void)[] = [];
     const changed = new Set<string>();
     const step: Step = { undo: (restore) => undos.push(restore), changed: (key) => changed.add(key) };
+    let ranAt = begunAt;
     try {
       for (const job of jobs) job.run(step);
+      ranAt = performance.now();
       this.#commit.run();
     } catch (error) {
       this.#rollBack(undos);
       const [first, ...others] = jobs;
       if (others.length === 0) first?.reject(asUnavailable(error));
       else for (const job of jobs) this.#transact([job]);
-      return;
+      return performance.now() - beginAt;
     }
+    const tookMs = performance.now() - ranAt + (begunAt - beginAt);
     for (const job of jobs) job.settle();
     this.#committed(changed);
+    return tookMs;
   }
 
   #rollBack(undos: (() => void)[]): void {
