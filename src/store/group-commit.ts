@@ -8,7 +8,7 @@ import { asUnavailable, unavailable } from './sqlite-failure.ts';
  * they are dear; what the jobs in it take would be as much in any other. The shorter of the last two counts: a lone slow
  * one, when SQLite moves its write-ahead file into place, is no load …
  */
-const REST_FACTOR = 4;
+const REST_FACTOR = 1;
 /** … but never longer than this: it is the most that grouping adds to the delay of a word. */
 const REST_MAX_MS = 25;
 
