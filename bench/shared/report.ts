@@ -45,7 +45,7 @@ export function figure(value: number | null | undefined): string {
 }
 
 /** Ours over the first of the others; empty where one of them is missing. */
-export function ratio({ cells: [ours, other] }: Row): string {
+function ratio({ cells: [ours, other] }: Row): string {
   const isThere = typeof ours === 'number' && typeof other === 'number' && other !== 0;
   return isThere ? `${(ours / other).toFixed(2)} ×` : '';
 }
