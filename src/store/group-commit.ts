@@ -4,12 +4,11 @@ import { AppError } from '../errors.ts';
 import { asUnavailable, unavailable } from './sqlite-failure.ts';
 
 /**
- * After a commit the next one waits this many times as long as its beginning and its end took, so that commits grow where
- * they are dear; what the jobs in it take would be as much in any other. The shorter of the last two counts: a lone slow
- * one, when SQLite moves its write-ahead file into place, is no load …
+ * After a commit the next one waits as long as its beginning and its end took, so that commits grow where they are dear; what
+ * the jobs in it take would be as much in any other. The shorter of the last two counts: a lone slow one, when SQLite moves
+ * its write-ahead file into place, is no load. And never longer than this: it is the most that grouping adds to the delay of
+ * a word.
  */
-const REST_FACTOR = 1;
-/** … but never longer than this: it is the most that grouping adds to the delay of a word. */
 const REST_MAX_MS = 25;
 
 /** What a job changes outside the database. */
@@ -95,7 +94,7 @@ export class GroupCommit {
     if (jobs.length === 0) return;
     this.#queue = [];
     const tookMs = this.#transact(jobs);
-    this.#restUntil = performance.now() + Math.min(REST_FACTOR * Math.min(tookMs, this.#tookMs), REST_MAX_MS);
+    this.#restUntil = performance.now() + Math.min(tookMs, this.#tookMs, REST_MAX_MS);
     this.#tookMs = tookMs;
   }
 
