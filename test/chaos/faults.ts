@@ -10,7 +10,8 @@ import type { Journal } from './journal.ts';
 export interface Scene {
   nodes: readonly Node[];
   doors: readonly Door[];
-  redis: RedisProcess | RedisCluster;
+  /** Absent where each node has a file of its own: then none of its faults may be asked for. */
+  redis?: RedisProcess | RedisCluster;
   fake: FakeOllama;
   leaseMs: number;
   journal: Journal;
@@ -22,7 +23,7 @@ export interface Scene {
 /** What a fault is to: one node, the store, or the model. Of each there is one fault at a time. */
 type Target = 'node' | 'link' | 'door' | 'all' | 'redis' | 'model';
 
-interface Fault {
+export interface Fault {
   kind: string;
   target: Target;
   /** How often, beside the others. */
@@ -112,8 +113,10 @@ async function mute({ wakesOf }: Scene, node: Node, random: Random): Promise<voi
   await sleep(random.between(1_000, 4_000));
 }
 
-const mastersOf = (redis: Scene['redis']): readonly RedisProcess[] =>
-  'nodes' in redis ? redis.nodes : [redis];
+function mastersOf(redis: Scene['redis']): readonly RedisProcess[] {
+  if (!redis) return [];
+  return 'nodes' in redis ? redis.nodes : [redis];
+}
 
 function oneOf({ redis }: Scene, random: Random): RedisProcess {
   const masters = mastersOf(redis);
@@ -127,7 +130,7 @@ async function restartRedis(scene: Scene, _node: Node, random: Random): Promise<
   await one.kill();
   await sleep(random.between(0, 1_500));
   await one.restart();
-  if ('ready' in scene.redis) await scene.redis.ready();
+  if (scene.redis && 'ready' in scene.redis) await scene.redis.ready();
 }
 
 async function pauseRedis(scene: Scene, _node: Node, random: Random): Promise<void> {

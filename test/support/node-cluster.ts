@@ -25,8 +25,8 @@ import { startTcpProxy } from './tcp-proxy.ts';
 import type { TcpProxy } from './tcp-proxy.ts';
 
 export interface NodesOptions {
-  /** What they share, and what ends with them. */
-  redis: RedisProcess | RedisCluster;
+  /** What they share, and what ends with them; absent: each keeps a file of its own. */
+  redis?: RedisProcess | RedisCluster;
   /** Default 3. */
   count?: number;
   /** Of every server, over the defaults here. */
@@ -51,7 +51,7 @@ export const preload = { NODE_OPTIONS: `--import ${new URL('./node-preload.ts', 
 /** Starts all servers at once, and resolves when all listen. Disposing ends everything, and fails if a server had to complain of itself. */
 export async function openNodes(options: NodesOptions): Promise<Nodes> {
   await using resources = new AsyncDisposableStack();
-  resources.use(options.redis);
+  if (options.redis) resources.use(options.redis);
   const fake = resources.use(await startFakeOllama(options.fake));
   const nodes: Node[] = [];
   const all = new Nodes(fake, nodes);
@@ -78,17 +78,17 @@ async function openNode(
   resources: AsyncDisposableStack,
 ): Promise<Node> {
   const directory = resources.use(await tempDir());
-  const isAlone = 'port' in redis;
-  if (proxied && !isAlone) throw new Error('No proxy can stand in front of a Cluster');
-  const proxy = proxied && isAlone ? resources.use(await startTcpProxy({ target: redis.port })) : undefined;
-  const redisUrls = isAlone ? redis.url : redis.urls.join(',');
+  const alone = redis && 'port' in redis ? redis : undefined;
+  if (proxied && !alone) throw new Error('A proxy stands in front of one Redis only');
+  const proxy = proxied && alone ? resources.use(await startTcpProxy({ target: alone.port })) : undefined;
+  const redisUrls = redis && 'urls' in redis ? redis.urls.join(',') : alone?.url;
   const settings = {
     GUIDE_WORD_MS: '1',
     LEASE_MS: '1500',
     OLLAMA_CHECK_MS: '200',
     RAW_REPLIES: '1',
     OLLAMA_BASE_URL: `http://node-${index}:x@127.0.0.1:${fake.port}`,
-    REDIS_URL: proxy ? `redis://127.0.0.1:${proxy.port}` : redisUrls,
+    REDIS_URL: proxy ? `redis://127.0.0.1:${proxy.port}` : (redisUrls ?? ''),
     PORT: String(await freePort()),
     ...(isEncrypted && { ENCRYPTION_KEY_FILE: await keyFile(directory.path) }),
     ...env,
@@ -103,7 +103,7 @@ export class Node {
   readonly url: string;
   /** Every process so far, the last one last. */
   readonly past: ServerProcess[] = [];
-  readonly #dataDir: string;
+  readonly dataDir: string;
   readonly #settings: Record<string, string>;
   readonly #proxy: TcpProxy | undefined;
   isRunning = false;
@@ -111,7 +111,7 @@ export class Node {
   constructor(index: number, dataDir: string, settings: Record<string, string>, proxy: TcpProxy | undefined) {
     this.index = index;
     this.url = `http://127.0.0.1:${settings['PORT']}`;
-    this.#dataDir = dataDir;
+    this.dataDir = dataDir;
     this.#settings = settings;
     this.#proxy = proxy;
   }
@@ -137,7 +137,7 @@ export class Node {
   /** Starts it, again after its end, at the same address; `env` goes over what was said before, for this start. */
   async start(env: Record<string, string> = {}): Promise<void> {
     const settings = { ...this.#settings, ...env };
-    this.past.push(await startServer({ dataDir: this.#dataDir, env: settings, startMs: START_MS }));
+    this.past.push(await startServer({ dataDir: this.dataDir, env: settings, startMs: START_MS }));
     this.isRunning = true;
   }
 
