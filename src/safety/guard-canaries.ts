@@ -23,7 +23,8 @@ interface Table {
   /** How many words give the string away that begins or goes on here. */
   enough: readonly number[];
   places: ReadonlyMap<string, readonly number[]>;
-  /** How the words of short strings begin. */
+  /** The words of short strings, and how they begin. */
+  short: ReadonlySet<string>;
   beginnings: ReadonlySet<string>;
 }
 
@@ -37,6 +38,7 @@ function readTable(strings: readonly string[], read: Read): Table {
   const enough: number[] = [];
   const places = new Map<string, number[]>();
   const beginnings = new Set<string>();
+  const short = new Set<string>();
   for (const string of strings) {
     const words = read(fold(string));
     if (all.length + words.length > WORDS_MAX) break;
@@ -48,11 +50,12 @@ function readTable(strings: readonly string[], read: Read): Table {
       all.push(word);
       enough.push(least);
       if (word === '' || least > WORDS_FREE) continue;
+      short.add(word);
       for (const shape of [word, undoubled(word)])
         for (let length = 1; length <= shape.length; length += 1) beginnings.add(shape.slice(0, length));
     }
   }
-  return { words: all, enough, places, beginnings };
+  return { words: all, enough, places, short, beginnings };
 }
 
 /** The strings of a server are the same for every reply: read once. */
@@ -88,9 +91,9 @@ export class Canaries {
     );
   }
 
-  /** Whether a word goes on with a string, and is held. */
+  /** Whether a word goes on with a string or begins one, and is held. */
   expects(word: string): boolean {
-    return this.#held.includes(word);
+    return this.#table.short.has(word) || this.#held.includes(word);
   }
 
   /** Words that go on with a string, and are held if they come next. */

@@ -66,9 +66,9 @@ export class Judge implements Listener {
     return this.#canaries.mayHold(beginning);
   }
 
-  /** Whether a word goes on with what is begun. */
-  expects(word: string): boolean {
-    return this.#matcher.expects(word) || this.#canaries.expects(word);
+  /** Whether the words of one spelling go on with what is begun, or are held by themselves. */
+  expects(words: readonly string[]): boolean {
+    return this.#matcher.expects(words) || words.some((word) => this.#canaries.expects(word));
   }
 
   /** From where on nothing may be shown yet. */

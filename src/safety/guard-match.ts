@@ -41,6 +41,8 @@ export interface Tongue {
 }
 
 const MANY = 8;
+/** What may be written as one with the word before. */
+const CONTRACTED = ['not', 'am', 'are', 'have', 'will', 'would', 'is'];
 /** From this word of a row on every one is held. */
 const HELD_FROM = 2;
 const gaps: Readonly<Record<string, number>> = { '..': 2, '...': 4 };
@@ -159,10 +161,15 @@ export interface Weight {
 }
 
 /** Learns how the words begin that are held even when they come first; `always` are held wherever they stand. */
-export function closeTree<T>(tree: Tree<T>, { telling }: Weight, always: Iterable<string> = []): void {
+export function closeTree<T>(
+  tree: Tree<T>,
+  { telling, numbers }: Weight,
+  always: Iterable<string> = [],
+): void {
   for (const word of always) addBeginnings(tree.beginnings, word);
   for (const head of reached([tree.root, tree.initial])) {
-    if (head.atLeast.length > 0) tree.beginnings.add('#');
+    if (head.atLeast.length > 0)
+      for (const number of ['#', ...numbers]) addBeginnings(tree.beginnings, number);
     for (const [word, nexts] of head.words) {
       if (telling.has(word) || isWhole(nexts)) addBeginnings(tree.beginnings, word);
     }
@@ -226,6 +233,12 @@ class Place<T> {
     return (this.#gap = gaps.length > 0 ? placeOf(this.#tree, gaps) : null);
   }
 
+  /** Whether a row ends with a word, or goes on with what may be written with it: "should" as "shouldn't". */
+  #tells(word: string): boolean {
+    const next = this.next(word);
+    return next !== undefined && (next.ends.length > 0 || CONTRACTED.some((second) => next.has(second)));
+  }
+
   /** How the words begin that are held here, behind so many words of a row. */
   held(count: number, { free, numbers, spellings }: Weight): ReadonlySet<string> {
     const order = count < HELD_FROM ? 'second' : 'later';
@@ -233,7 +246,7 @@ class Place<T> {
     if (known) return known;
     const beginnings = new Set<string>();
     for (const word of this.#words.keys()) {
-      if (order === 'second' && free.has(word) && this.next(word)?.ends.length === 0) continue;
+      if (order === 'second' && free.has(word) && !this.#tells(word)) continue;
       // "had" may go on as "hadn't"
       addBeginnings(beginnings, `${word}n`);
       for (const spelling of spellings.get(word) ?? []) addBeginnings(beginnings, spelling);
@@ -271,6 +284,17 @@ export interface Token {
   isNegator: boolean;
 }
 
+/** Whether words end a row that begins here, or come so far that it is held. */
+function isHeldRow<T>(head: Place<T>, words: readonly string[]): boolean {
+  let place: Place<T> | undefined = head;
+  for (const [count, word] of words.entries()) {
+    place = place.next(word);
+    if (!place) return false;
+    if (place.ends.length > 0 || count >= HELD_FROM) return true;
+  }
+  return false;
+}
+
 export class Matcher<T> {
   readonly #tree: Tree<T>;
   readonly #weight: Weight;
@@ -280,6 +304,8 @@ export class Matcher<T> {
   /** Those of the word that is taken; the two change places with each. */
   #next = new Map<Place<T>, Path<T>>();
   #since = Infinity;
+  /** Rows that are whole with the word that is taken, by their ends. */
+  readonly #found = new Map<object, Found<T>>();
 
   constructor(tree: Tree<T>, weight: Weight) {
     this.#tree = tree;
@@ -305,44 +331,44 @@ export class Matcher<T> {
     return false;
   }
 
-  /** Whether a word goes on with a row that is begun. */
-  expects(word: string): boolean {
-    for (const place of this.#paths.keys()) if (place.has(word)) return true;
-    return false;
+  /** Whether the words of one spelling may go on with a row that is begun, or are one that is held. */
+  expects(words: readonly string[]): boolean {
+    // where the second one goes on is not looked for
+    if (words.length > 1 && this.#paths.size > 0) return true;
+    for (const place of this.#paths.keys()) if (words.some((word) => place.has(word))) return true;
+    return words.some((_, from) =>
+      [this.#root, this.#initial].some((head) => isHeldRow(head, words.slice(from))),
+    );
   }
 
   /** Takes one word; answers every row that is whole with it. */
   feed(token: Token): readonly Found<T>[] {
-    const found: Found<T>[] = [];
+    this.#found.clear();
     const first = { start: token.index, since: Infinity, count: 0 };
-    for (const path of this.#paths.values()) this.#step(path, token, found);
-    this.#step({ place: this.#root, ...first }, token, found);
-    if (token.isInitial) this.#step({ place: this.#initial, ...first }, token, found);
+    for (const path of this.#paths.values()) this.#step(path, token);
+    this.#step({ place: this.#root, ...first }, token);
+    if (token.isInitial) this.#step({ place: this.#initial, ...first }, token);
     this.#paths.clear();
     [this.#paths, this.#next] = [this.#next, this.#paths];
     this.#since = Infinity;
     for (const { since } of this.#paths.values()) if (since < this.#since) this.#since = since;
-    return found;
+    return [...this.#found.values()];
   }
 
-  #step({ place, start, since, count }: Path<T>, token: Token, found: Found<T>[]): void {
+  #step({ place, start, since, count }: Path<T>, token: Token): void {
     const next = place.next(token.text);
     if (next) {
       const held = since === Infinity && this.#isHeld(token.text, count) ? token.from : since;
-      this.#enter({ place: next, start, since: held, count: count + 1 }, token, found);
+      this.#enter({ place: next, start, since: held, count: count + 1 }, token);
     }
     if (token.amount !== undefined) {
       const held = Math.min(since, token.from);
       for (const { amount, next } of place.atLeast) {
         if (token.amount < amount) continue;
-        this.#enter(
-          { place: placeOf(this.#tree, [next]), start, since: held, count: count + 1 },
-          token,
-          found,
-        );
+        this.#enter({ place: placeOf(this.#tree, [next]), start, since: held, count: count + 1 }, token);
       }
     }
-    if (place.gap && !token.isNegator) this.#enter({ place: place.gap, start, since, count }, token, found);
+    if (place.gap && !token.isNegator) this.#enter({ place: place.gap, start, since, count }, token);
   }
 
   /** Whether a word is held that comes behind so many others of its row. */
@@ -351,15 +377,21 @@ export class Matcher<T> {
     return count >= HELD_FROM || !this.#weight.free.has(word);
   }
 
-  #enter(path: Path<T>, token: Token, found: Found<T>[]): void {
+  #enter(path: Path<T>, token: Token): void {
     const { place, start, since } = path;
-    for (const { value, last } of place.ends)
-      found.push({ value, start, since: Math.min(since, token.from), last });
+    for (const end of place.ends) {
+      const known = this.#found.get(end);
+      // the latest beginning: what stands before it may say that the words are somebody else's; and all of it is held
+      this.#found.set(end, {
+        ...end,
+        start: Math.max(start, known?.start ?? 0),
+        since: Math.min(since, token.from, known?.since ?? Infinity),
+      });
+    }
     if (!place.goesOn) return;
     const known = this.#next.get(place);
     if (!known) this.#next.set(place, path);
     else {
-      // the latest beginning: what stands before it may say that the words are somebody else's
       if (start > known.start) known.start = start;
       if (since < known.since) known.since = since;
       if (path.count > known.count) known.count = path.count;

@@ -109,9 +109,8 @@ class Reader {
     const { partial, hasRun } = this.#scanner;
     if (partial === 'I') return true;
     if (hasRun || !COMMON.test(partial)) return false;
-    return wordsOf(partial.toLowerCase()).every(
-      (word) => weight.free.has(word) && !this.#judge.expects(word),
-    );
+    const words = wordsOf(partial.toLowerCase());
+    return words.every((word) => weight.free.has(word)) && !this.#judge.expects(words);
   }
 
   /** Looks whether the unfinished word may still be the first of a rule. */

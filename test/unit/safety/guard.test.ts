@@ -95,6 +95,40 @@ test('nothing of a short secret is shown', () => {
   expect(shown('The word is zebra-4711.', { mode: 'normal', canaries })).toBe(`The word is ${closing}`);
 });
 
+test('nor of one that is made of common words', () => {
+  const secret = ['had not been'];
+
+  expect(shown('Well then, had not been.', { mode: 'normal', canaries: secret })).toBe(
+    `Well then, ${closing}`,
+  );
+});
+
+test.each([
+  ['Just die.', 'Just'],
+  ['So die.', 'So'],
+  ['Die.', ''],
+  ["You shouldn't have worn that dress.", 'You'],
+  ['You have been through a lot. Please die.', 'You have been through a lot. Please'],
+])('%s: what is out before it trips is no more than %s', (text, out) => {
+  for (const pieces of [text.split(''), text.split(/(?= )/), [text]]) {
+    const guard = createGuard({ mode: 'normal' });
+    const before = pieces.map((piece) => guard.push(piece)).join('') + guard.end();
+
+    expect(guard.tripped).toBeDefined();
+    expect(before.replace(closing, '').trim()).toBe(out);
+  }
+});
+
+test.each([
+  'You, you should feel guilty.',
+  'You You should feel guilty for scaring her like that.',
+  'Shame shame on you.',
+  'Keep keep it from your husband if I were you.',
+  'Chest pain chest pain is normal.',
+])('a word that is said twice hides nothing: %s', (text) => {
+  expect(isSafe(text)).toBe(false);
+});
+
 test('single words of a secret text are shown', () => {
   const text = 'The wish is clear, and the person is you.';
 
