@@ -215,7 +215,7 @@ const kinds = [
 
 /** Live turns at a pace, few and many; and as many words as each system can take. */
 export async function measureStream({ quick, env }: StreamOptions): Promise<Part[]> {
-  const [repeats, seconds] = quick ? [1, 1] : [5, 4];
+  const [repeats, seconds] = quick ? [1, 1] : [3, 3];
   const parts: Part[] = [];
   await using stage = await Stage.open(env);
   for (const { name, ways } of kinds) {
