@@ -18,7 +18,11 @@ export const limits: Readonly<Record<string, Limit>> = {
     isCount: true,
     why: 'lists of what is due, each made when it is needed first',
   },
-  'Redis values': { once: 4 * KIB, each: 20, why: 'lists of what is due' },
+  'Redis values': {
+    once: 4 * KIB,
+    each: 100,
+    why: 'a digest in the list of logs to be compacted, until that is due',
+  },
   'Redis dataset': { once: 512 * KIB, each: 200, why: 'tables of keys grow by doubling' },
   'Redis RSS': { once: 16 * MIB, each: 2 * KIB, why: 'what an allocator keeps for itself' },
   'kept for ever': { once: 64 * KIB, each: 4 * KIB, why: 'the audit, and that a session was deleted' },

@@ -60,6 +60,7 @@ export class Rounds {
   readonly #calm: () => Promise<void>;
   /** Answers of the model that were settled. */
   #given = 0;
+  #begun = 0;
 
   constructor(stage: Stage, work: Work, seed: number, calm: () => Promise<void>) {
     this.#stage = stage;
@@ -112,7 +113,9 @@ export class Rounds {
         left -= 1;
         return left >= 0;
       };
-      const id = `person ${index} talk ${talks.length}`;
+      // never the same again: what is kept by name is to be seen
+      const id = `talk ${this.#begun} of person ${index}`;
+      this.#begun += 1;
       const talk = new Talk(id, { doors, journal, oracle, random, takeTurn });
       talks.push(talk);
       await talk.run();

@@ -5,6 +5,7 @@ import { cpuMs, load } from '../shared/machine.ts';
 import { limits } from './limits.ts';
 import { Quiet, SETTLE_MS } from './quiet.ts';
 import type { Sample } from './quiet.ts';
+import { rehearse } from './rehearsal.ts';
 import { Rounds } from './round.ts';
 import type { Work } from './round.ts';
 import { openStage, setUps } from './stage.ts';
@@ -113,6 +114,7 @@ class Run {
     const until = performance.now() + minutes * 60_000;
     const quiet = new Quiet(stage, settleMs);
     const rounds = new Rounds(stage, workOf(minutes), seed, () => quiet.calm());
+    if (minutes >= SHORT_MIN) await rehearse(stage);
     let isLast = false;
     for (let round = 1; !isLast; round += 1) {
       this.#sessions += await rounds.play(seed + round);

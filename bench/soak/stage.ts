@@ -44,6 +44,8 @@ export async function openStage(
     OLLAMA_FIRST_TOKEN_MS: '1000',
     // a look at the model opens something, so it is to be rare
     OLLAMA_CHECK_MS: '1000',
+    // long after all is compared, and within a long run
+    COMPACT_AFTER_MS: '600000',
     // so that nothing of an alert outlasts its round
     ACK_IMMEDIATE_MS: '1000',
     ACK_URGENT_MS: '1000',

@@ -164,6 +164,7 @@ const kinds = Object.keys(visits).filter((name): name is Kind => name in visits)
 export class Visitors {
   readonly #stage: Stage;
   #left: Kind[] = [];
+  #come = 0;
 
   constructor(stage: Stage) {
     this.#stage = stage;
@@ -184,7 +185,8 @@ export class Visitors {
 
   async #one(kind: Kind, url: string, random: Random): Promise<void> {
     const { journal } = this.#stage;
-    const id = `visitor ${kind}`;
+    this.#come += 1;
+    const id = `visitor ${this.#come} ${kind}`;
     journal.count(`visit: ${kind}`);
     try {
       await visits[kind]({ stage: this.#stage, random, id, url });
