@@ -30,12 +30,12 @@ export default defineConfig({
     globalSetup: ['test/support/setup.ts'],
     sequence: { sequencer: LongFirst },
     // on a busy machine a second is not long
-    expect: { poll: { timeout: 10_000 } },
+    expect: { poll: { timeout: 30_000 } },
     // unit and integration tests share nothing but modules: read once for all of them, these take a third of the time
     projects: [
-      project('unit', 60_000, false),
-      project('integration', 60_000, false),
-      project('e2e', 120_000),
+      project('unit', 120_000, false),
+      project('integration', 120_000, false),
+      project('e2e', 240_000),
     ],
     coverage: {
       provider: 'v8',

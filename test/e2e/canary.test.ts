@@ -55,7 +55,7 @@ async function rewritten(redis: RedisProcess, before: number): Promise<void> {
     const isIdle = info.includes('aof_rewrite_in_progress:0') && info.includes('aof_rewrite_scheduled:0');
     return isIdle && (await rewritesOf(redis)) > before;
   };
-  await expect.poll(isOver, { timeout: 20_000 }).toBe(true);
+  await expect.poll(isOver, { timeout: 60_000 }).toBe(true);
   await redis.command('SAVE');
 }
 

@@ -49,7 +49,7 @@ async function everywhere(
   const slow = await polling.follow(id);
   const answer = await scene.rest(`POST ${pathOf(id, '/input')}`, { body: { user_input: userInput } });
   const turnId = String(answer.body['turn_id']);
-  for (const client of [polled, streamed, slow]) await client.ended(turnId, 20_000);
+  for (const client of [polled, streamed, slow]) await client.ended(turnId, 60_000);
   const late = new Client(id);
   late.acked(String(created['cursor']));
   while (late.turns[0]?.state !== 'done') {
@@ -100,7 +100,7 @@ describe('text comes byte for byte on every transport', () => {
     async ([how, behaviour]) => {
       scene.fake.next({ ...behaviour, hardText: true, words: 300 });
       const { client, socket, admission } = await scene.speak(how, 'hello');
-      const { text } = await client.ended(admission.turn_id, 20_000);
+      const { text } = await client.ended(admission.turn_id, 60_000);
 
       expect(text).toBe(scene.fake.of('chat').at(-1)?.reply);
       expect(text).not.toContain('\uFFFD');

@@ -66,7 +66,7 @@ test.for(faults.filter(({ fault }) => fault.kind === 'error' || fault.kind === '
     scene.fake.always({ reply, fault: { ...fault, after: 0 } });
     const { client, socket, admission } = await scene.speak(`${what} again and again`, 'hello');
 
-    const turn = await client.ended(admission.turn_id, 20_000);
+    const turn = await client.ended(admission.turn_id, 60_000);
 
     expect(turn).toMatchObject({ state: 'failed', text: firstWords(reply, 8) });
     expect(socket.of('therapist:error')).toMatchObject([
@@ -91,7 +91,7 @@ test('[P-8] with MODEL=ollama an empty answer ends with therapist:error once the
   await using scene = await openScene({ env: { MODEL: 'ollama' }, fake: { behaviour: { reply: '' } } });
   const { client, admission } = await scene.speak('s', 'hello');
 
-  const turn = await client.ended(admission.turn_id, 20_000);
+  const turn = await client.ended(admission.turn_id, 60_000);
 
   expect(turn).toMatchObject({ state: 'failed', text: '' });
   expect(scene.fake.of('chat')).toHaveLength(3);
@@ -127,7 +127,7 @@ test('a turn whose Ollama goes away in mid-reply keeps its place and its words u
   const chats = fake.of('chat').length;
   await fake.start();
   const turns = await Promise.all(
-    [first, second, third].map(({ client, admission }) => client.ended(admission.turn_id, 20_000)),
+    [first, second, third].map(({ client, admission }) => client.ended(admission.turn_id, 60_000)),
   );
 
   expect(turns.map(({ state, text }) => [state, text])).toEqual([0, 1, 2].map(() => ['done', reply]));

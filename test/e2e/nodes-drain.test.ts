@@ -48,7 +48,7 @@ test('[P-8] turns that a node cannot finish before it is ended go on at others a
   const leases = await Promise.all(ids.map(leaseOf));
   nodes.fake.release();
   const turns = await Promise.all(
-    followed.map((client, i) => client.ended(spoken[i]?.admission.turn_id ?? '', 20_000)),
+    followed.map((client, i) => client.ended(spoken[i]?.admission.turn_id ?? '', 60_000)),
   );
 
   expect(exit).toEqual({ code: 0, signal: null });
@@ -82,8 +82,8 @@ test(`[P-2] [P-3] through a rolling restart under load nothing is lost, and inpu
     for (let n = 1; ; n++) {
       const turnId = await says(client, n, random);
       if (n === 1) nodes.follow(i % 2 === 0 ? 'websocket' : 'sse', i % 3, client);
-      await client.until(() => client.turns.some((turn) => turn.turnId === turnId), 'the turn', 20_000);
-      const turn = await client.ended(turnId, 20_000);
+      await client.until(() => client.turns.some((turn) => turn.turnId === turnId), 'the turn', 60_000);
+      const turn = await client.ended(turnId, 60_000);
       if (turn.text !== reply) throw new FoldError('text', `${turn.state} ${turn.text}`);
       if (isOver) return n;
     }

@@ -276,9 +276,9 @@ test('[P-7] cancel, natural end and takeover at once make one end, and all are t
     const { client, admission } = await nodes.speak(i % 3, `race ${i}`, 'hello');
     const { turn_id } = admission;
     const isSaid = (count: number) => client.text().length >= firstWords(reply, count).length;
-    await client.until(() => isSaid(1) || client.live === undefined, 'a word', 20_000);
+    await client.until(() => isSaid(1) || client.live === undefined, 'a word', 60_000);
     await endLease(`race ${i}`);
-    await client.until(() => isSaid(i + 5) || client.live === undefined, 'words', 20_000);
+    await client.until(() => isSaid(i + 5) || client.live === undefined, 'words', 60_000);
     const payload = { session_id: `race ${i}`, turn_id };
     const cancelled = await Promise.all([1, 2].map((k) => socket(i + k).must('turn:cancel', payload)));
     const turn = await client.ended(turn_id);

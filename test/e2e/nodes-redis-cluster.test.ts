@@ -25,7 +25,7 @@ test('[P-3] [P-8] sessions in all slots outlive the death of their node and of a
     ({ client }, i) => nodes.follow(i % 2 === 0 ? 'websocket' : 'sse', 1, client.copy()).client,
   );
   const upTo = firstWords(reply, 10);
-  await Promise.all(followed.map((one) => one.until(() => one.text() === upTo, 'ten words', 20_000)));
+  await Promise.all(followed.map((one) => one.until(() => one.text() === upTo, 'ten words', 60_000)));
   const [master] = redis.nodes;
   await master?.persisted();
   await master?.kill();

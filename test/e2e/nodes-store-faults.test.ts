@@ -35,7 +35,7 @@ async function begin(id: string, reply: string, stops: readonly number[], behavi
   const all = [client, nodes.follow('websocket', 1, client.copy()).client];
   const goTo = async (stop: number) => {
     await Promise.all(
-      all.map((one) => one.until(() => one.text() === firstWords(reply, stop), `${stop} words`, 20_000)),
+      all.map((one) => one.until(() => one.text() === firstWords(reply, stop), `${stop} words`, 60_000)),
     );
   };
   if (stops[0] !== undefined) await goTo(stops[0]);
@@ -45,7 +45,7 @@ async function begin(id: string, reply: string, stops: readonly number[], behavi
 const epochOf = ({ cursor }: Client) => cursor?.split('.')[0];
 
 const allEnded = (clients: readonly Client[], turnId: string) =>
-  Promise.all(clients.map((client) => client.ended(turnId, 20_000)));
+  Promise.all(clients.map((client) => client.ended(turnId, 60_000)));
 
 /** What is refused while Redis does not do its work: nothing is half made, and a risk is helped all the same. */
 async function refusesAll(socket: SocketClient, id: string): Promise<void> {

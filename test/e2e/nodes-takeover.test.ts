@@ -44,7 +44,7 @@ afterAll(() => nodes[Symbol.asyncDispose]());
 const followers = (client: Client) => kinds.map((kind, i) => nodes.follow(kind, i, client.copy()).client);
 
 const allEnded = (clients: readonly Client[], turnId: string) =>
-  Promise.all(clients.map((client) => client.ended(turnId, 20_000)));
+  Promise.all(clients.map((client) => client.ended(turnId, 60_000)));
 
 const Ended = z.looseObject({ gen: z.coerce.number(), attempts: z.coerce.number() });
 
@@ -135,20 +135,23 @@ const stalls = [
   {
     how: 'is stopped for longer than its lease',
     scenario: 28,
-    stall: () => nodes.node(0).freeze(),
+    stall: async () => nodes.node(0).freeze(),
     wake: () => nodes.node(0).thaw(),
   },
   {
     how: 'does not get to its event loop for two leases',
     scenario: 39,
-    stall: () => nodes.node(0).server.signal('SIGUSR2'),
+    stall: async () => {
+      nodes.node(0).server.signal('SIGUSR2');
+      await nodes.node(0).server.logged('blocked');
+    },
     wake: () => {},
   },
   {
     // what it sends meanwhile comes late, not never
     how: 'is cut off from Redis, but not from the model and from clients,',
     scenario: 29,
-    stall: () => nodes.node(0).toRedis.pause(),
+    stall: async () => nodes.node(0).toRedis.pause(),
     wake: () => nodes.node(0).toRedis.resume(),
   },
 ];
@@ -168,7 +171,7 @@ test.for(stalls)(
     const all = followers(client);
     const record = await nodes.fake.reached('piece', 10, from);
     await Promise.all(all.map((one) => one.until(() => one.text() === shown, 'ten words')));
-    stall();
+    await stall();
     nodes.fake.hold('prompt');
     nodes.fake.release('piece', 10);
     const next = await nodes.fake.reached('prompt', 0, record.index + 1);

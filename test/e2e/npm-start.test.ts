@@ -25,7 +25,7 @@ test('a SIGTERM to `npm start` drains the server itself, and leaves nothing behi
       if (entry.msg === 'listening') npm.kill('SIGTERM');
     }
   })();
-  await deadline(Promise.all([ended, read]), 'the end of npm and of its output', 20_000);
+  await deadline(Promise.all([ended, read]), 'the end of npm and of its output', 60_000);
 
   expect(messages).toEqual([...life]);
 });

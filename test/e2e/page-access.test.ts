@@ -113,8 +113,8 @@ describePage('the page of a server that asks for a token', (open) => {
       'tel:112',
       'https://findahelpline.com/',
     ]);
-    expect(await isInSight(page.locator('.token-help a').first())).toBe(true);
-    expect(await isInSight(page.locator('.quick-exit'))).toBe(true);
+    await expect.poll(() => isInSight(page.locator('.token-help a').first())).toBe(true);
+    await expect.poll(() => isInSight(page.locator('.quick-exit'))).toBe(true);
     expect(await violations(page)).toEqual([]);
   });
 
@@ -143,7 +143,7 @@ describePage('the page of a server that asks for a token', (open) => {
     await page.getByText('Your access has ended.').waitFor();
 
     expect(await replyOf(page).textContent()).toBe(firstWords(reply, 7));
-    expect(await isInSight(page.locator('.quick-exit'))).toBe(true);
+    await expect.poll(() => isInSight(page.locator('.quick-exit'))).toBe(true);
     expect(await violations(page)).toEqual([]);
     await page.getByRole('button', { name: 'Send', exact: true }).click();
     await page.getByRole('alert').filter({ hasText: 'Not sent yet' }).waitFor();
@@ -178,7 +178,7 @@ describePage('the page of a server that asks for a token', (open) => {
     await say(page, risk);
     await help(page).waitFor();
 
-    expect(await isInSight(help(page).locator('.help-ways a').first())).toBe(true);
+    await expect.poll(() => isInSight(help(page).locator('.help-ways a').first())).toBe(true);
     expect(await page.getByLabel('Your words').inputValue()).toBe(risk);
     const { body } = await call(`GET ${pathOf('in-danger', '/history')}`);
     expect(body['turns']).toMatchObject([{ user_input: 'I feel restless' }]);

@@ -48,7 +48,7 @@ async function openSleepy({ scene }: Stage): Promise<SleepyStage> {
 
 /** Waits until the last turn of the session has ended at the server. */
 const done = (scene: Scene, id: string): Promise<void> =>
-  expect.poll(async () => (await history(scene, id)).at(-1)?.state, { timeout: 20_000 }).toBe('done');
+  expect.poll(async () => (await history(scene, id)).at(-1)?.state, { timeout: 60_000 }).toBe('done');
 
 /** A socket of somebody else that follows the conversation of the page. */
 async function follow(scene: Scene, page: Page): Promise<{ socket: SocketClient; client: Client }> {
@@ -194,9 +194,9 @@ describePage('the page, when somebody comes back to it,', (open) => {
     wire.clear();
 
     await sleepy.hide();
-    await expect.poll(() => wire.answers, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => wire.answers, { timeout: 60_000 }).toBe(1);
     scene.fake.release();
-    await expect.poll(() => wire.received('therapist:done'), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => wire.received('therapist:done'), { timeout: 60_000 }).toBe(1);
     expect(await replyOf(page).textContent()).toBe(firstWords(reply, 10));
     await sleepy.wake();
     await ended(page);
@@ -214,7 +214,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
     await shows(page, firstWords(reply, 10));
     wire.clear();
     await sleepy.hide();
-    await expect.poll(() => wire.answers, { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => wire.answers, { timeout: 60_000 }).toBe(1);
 
     const { lost } = proxy;
     proxy.swallow();
@@ -225,7 +225,7 @@ describePage('the page, when somebody comes back to it,', (open) => {
     await sleepy.stopClock();
     wire.clear();
     await sleepy.wake();
-    await expect.poll(() => wire.sent('session:join'), { timeout: 20_000 }).toBe(1);
+    await expect.poll(() => wire.sent('session:join'), { timeout: 60_000 }).toBe(1);
     expect(caughtUp(wire)).toEqual({ sockets: 0, answers: 0, requests: [] });
     await sleepy.pass(WAKE_MS);
     await ended(page);

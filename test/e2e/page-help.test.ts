@@ -53,7 +53,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     await calls(page).first().waitFor();
     await ended(page);
 
-    expect(await isInSight(calls(page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(page).first())).toBe(true);
     expect(await history(stage.scene, id)).toMatchObject([{ text: await replyOf(page).textContent() }]);
   });
 
@@ -68,7 +68,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     await ended(page, 'done', 2);
 
     expect(await turn(page, 1).getAttribute('data-state')).toBe('cancelled');
-    expect(await isInSight(calls(page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(page).first())).toBe(true);
   });
 
   test('stays where it is while the words are scrolled', async () => {
@@ -88,7 +88,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     expect(await ask(log, 'element.scrollHeight > element.clientHeight')).toBe(true);
 
     expect(await help(page).boundingBox()).toEqual(before);
-    expect(await isInSight(calls(page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(page).first())).toBe(true);
   });
 
   test('leaves room for words beside it on a small phone', async () => {
@@ -100,7 +100,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     const box = await page.locator('#log').boundingBox();
 
     expect(box?.height).toBeGreaterThan(120);
-    expect(await isInSight(page.getByRole('button', { name: 'Send' }))).toBe(true);
+    await expect.poll(() => isInSight(page.getByRole('button', { name: 'Send' }))).toBe(true);
   });
 
   test('is folded to its first number, never away, and unfolds again', async () => {
@@ -114,7 +114,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
 
     expect(await folded.count()).toBe(1);
     expect(await folded.getAttribute('href')).toBe(first);
-    expect(await isInSight(folded)).toBe(true);
+    await expect.poll(() => isInSight(folded)).toBe(true);
     expect(await help(page).getByRole('button').allTextContents()).toEqual(['Show all']);
     await help(page).getByRole('button', { name: 'Show all' }).click();
     expect(await calls(page).filter({ visible: true }).count()).toBeGreaterThan(1);
@@ -136,7 +136,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     expect(await hrefs(calls(page))).toEqual(numbers);
     await page.getByRole('button', { name: 'Earlier' }).click();
     await turn(page, 1).waitFor();
-    expect(await isInSight(calls(page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(page).first())).toBe(true);
   });
 
   test('comes with words that are too long to be taken, which can be changed', async () => {
@@ -152,7 +152,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
 
     expect(await page.getByLabel('Your words').inputValue()).toBe(long);
     expect(await page.locator('.pending').count()).toBe(0);
-    expect(await isInSight(calls(page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(page).first())).toBe(true);
     expect((await stage.scene.rest(`GET ${pathOf(id, '/history')}`)).body).toMatchObject({ turns: [] });
   });
 
@@ -165,7 +165,7 @@ describeStage('help from people on the page', { env: { GUIDE_WORD_MS: '0' } }, (
     await say(one.page, risk);
     await calls(other.page).first().waitFor();
 
-    expect(await isInSight(calls(other.page).first())).toBe(true);
+    await expect.poll(() => isInSight(calls(other.page).first())).toBe(true);
   });
 
   test('is said to those who do not see it, once', async () => {

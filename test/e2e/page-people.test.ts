@@ -82,7 +82,7 @@ describeStage('who speaks on the page', { env: { OPERATOR_KEY: key } }, (stage) 
     expect(style.weight).toBeGreaterThanOrEqual(700);
     expect(style.transform).toBe('uppercase');
     expect(await replyOf(page).textContent()).toBe('');
-    expect(await isInSight(disclosure(page))).toBe(true);
+    await expect.poll(() => isInSight(disclosure(page))).toBe(true);
     expect([await disclosure(page).textContent()]).toEqual(await disclosed(id));
   });
 

@@ -77,8 +77,8 @@ describePage('two tabs and a phone in one conversation', (open) => {
     const { scene, id, all } = screens;
 
     await Promise.all(all.map((page, at) => say(page, `words of ${at}`)));
-    await onAll(all, (page) => expect.poll(() => page.locator('.turn').count(), { timeout: 20_000 }).toBe(3));
-    await expect.poll(async () => (await history(scene, id)).at(-1)?.state, { timeout: 20_000 }).toBe('done');
+    await onAll(all, (page) => expect.poll(() => page.locator('.turn').count(), { timeout: 60_000 }).toBe(3));
+    await expect.poll(async () => (await history(scene, id)).at(-1)?.state, { timeout: 60_000 }).toBe('done');
     await onAll(all, (page) => ended(page, 'done', 3));
 
     const turns = await history(scene, id);

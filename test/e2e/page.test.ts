@@ -70,7 +70,7 @@ describeStage('the page at /', {}, (stage) => {
       proxy.swallow('down');
       await say(page, 'Only once');
       await expect
-        .poll(() => history(scene, id), { timeout: 20_000 })
+        .poll(() => history(scene, id), { timeout: 60_000 })
         .toMatchObject([{ n: 1 }, { n: 2, state: 'done' }]);
       expect(await page.locator('.pending .said').textContent()).toBe('Only once');
       proxy.cut();

@@ -13,7 +13,7 @@ import { tempDir } from '../support/server-process.ts';
 import { fileOf, written } from '../support/retrieval-bench.ts';
 
 /** Longer than a start: all exemplars are being embedded. */
-const MAKING_MS = 60_000;
+const MAKING_MS = 240_000;
 const trumpet = 'my neighbour plays the trumpet every evening and i want to feel calm';
 const lineOf = (state: string): string =>
   `In ${state} that trumpet has been part of your evenings. What now?`;

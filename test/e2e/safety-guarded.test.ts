@@ -104,7 +104,7 @@ describe.each(rows)('"$text"', ({ text, piece, reply, shown, held, prefill }) =>
     const late = new Client('s');
     await again.follow('s', client);
     await (await scene.socket()).follow('s', late);
-    const turn = await client.ended(admission.turn_id, 20_000);
+    const turn = await client.ended(admission.turn_id, 60_000);
     const answers = await answersOf(scene);
     const texts = [
       answers,

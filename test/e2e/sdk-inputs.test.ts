@@ -115,7 +115,7 @@ describe.for(transports)('over %s', (via) => {
       if (end === 'left') await proxy.accept();
       void session.open().catch(() => undefined);
       scene.fake.release();
-      const { turns } = await rests(session, 1, 20_000);
+      const { turns } = await rests(session, 1, 60_000);
 
       expect(pending).toMatchObject([{ text: 'alpha' }]);
       expect(turns).toMatchObject([{ user_input: 'alpha', state: 'done' }]);
@@ -142,7 +142,7 @@ describe.for(transports)('over %s', (via) => {
     const session = after.session(id);
     const { pending } = session.state.get();
     void session.open().catch(() => undefined);
-    await rests(session, 2, 20_000);
+    await rests(session, 2, 60_000);
 
     expect(pending.map(({ text }) => text)).toEqual(['alpha', 'beta']);
     expect(await saidIn(session)).toEqual(['alpha', 'beta']);

@@ -41,7 +41,7 @@ describe.for(transports)('over %s', (via) => {
     proxy.reset();
     await shows(session, words(40));
     scene.fake.release();
-    const { turns } = await rests(session, 1, 20_000);
+    const { turns } = await rests(session, 1, 60_000);
 
     expect(turns).toMatchObject([{ state: 'done', text: reply }]);
   });
@@ -142,7 +142,7 @@ test('connection states are new objects that tell what happened', async () => {
     'a second try',
   );
   await proxy.accept();
-  await reaches(client.connection, ({ phase }) => phase === 'online', 'a connection', 20_000);
+  await reaches(client.connection, ({ phase }) => phase === 'online', 'a connection', 60_000);
 
   session.close();
   client.close();

@@ -169,7 +169,7 @@ describe.for(transports)('over %s', (via) => {
     const cancelled = said.cancel();
     proxy.heal();
     proxy.reset();
-    await deadline(cancelled, 'the cancel', 20_000);
+    await deadline(cancelled, 'the cancel', 60_000);
 
     expect(await failureOf(said.response)).toEqual(coded('TURN_CANCELLED'));
     expect((await session.history()).turns).toMatchObject([{ user_input: 'cancel me', state: 'cancelled' }]);
@@ -189,7 +189,7 @@ describe.for(transports)('over %s', (via) => {
     const cancelled = session.cancel();
     await proxy.accept();
 
-    expect(await deadline(cancelled, 'the cancel', 20_000)).toEqual({
+    expect(await deadline(cancelled, 'the cancel', 60_000)).toEqual({
       turn_id: await said.turnId,
       state: 'cancelled',
     });
@@ -270,7 +270,7 @@ describe.for(transports)('over %s', (via) => {
     await listening.hears(ten);
     own.fake.release();
 
-    const error = await failureOf(listening.over, 20_000);
+    const error = await failureOf(listening.over, 60_000);
     const { therapist_response: whole } = await said.response;
 
     expect(error).toBeInstanceOf(ReplyReset);

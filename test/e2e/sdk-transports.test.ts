@@ -49,7 +49,7 @@ test('[P-3] a transport change in mid-sentence, and back again, is one continuou
     await reaches(client.connection, isVia, `a connection over ${via}`, 90_000);
     scene.fake.release('piece', (i + 1) * 20);
     const isThere = () => session.state.get().live?.text ?? session.state.get().turns[0]?.text;
-    await reaches(session.state, () => isThere() === words((i + 2) * 20), `${(i + 2) * 20} words`, 20_000);
+    await reaches(session.state, () => isThere() === words((i + 2) * 20), `${(i + 2) * 20} words`, 60_000);
   }
 
   expect(await text).toBe(reply);

@@ -124,8 +124,8 @@ describe('[S-6] delete', () => {
 
   test('leaves the old cursor a snapshot of the new session', async () => {
     using socket = await connect(server.url);
-    await socket.must('session:create', 'reborn');
     const old = socket.feed(new Client('reborn'));
+    await socket.must('session:create', 'reborn');
     const input = await socket.must('session:input', { session_id: 'reborn', user_input: 'old words' });
     await old.ended(String(input['turn_id']));
     const { cursor } = old;

@@ -47,7 +47,7 @@ export const browserArgs: readonly string[] = [
   '--disable-component-update',
   '--disable-sync',
 ];
-const WAIT_MS = 20_000;
+const WAIT_MS = 60_000;
 
 /** Starts it headless with a user directory of its own. Disposing ends it with all its pages. */
 export async function openBrowser(): Promise<TestBrowser> {

@@ -58,7 +58,7 @@ class Receiver implements AsyncDisposable {
   }
 
   async received(count: number): Promise<void> {
-    await until(() => this.calls.length >= count, this.#changes.subscribe, `${count} alerts`, 20_000);
+    await until(() => this.calls.length >= count, this.#changes.subscribe, `${count} alerts`, 60_000);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -64,7 +64,7 @@ export async function followUntil(
   url: string,
   client: Client,
   condition: () => boolean,
-  ms = 20_000,
+  ms = 60_000,
 ): Promise<void> {
   const enough = new AbortController();
   const attempt = attempts[kind](url, client, enough.signal).then(() => {

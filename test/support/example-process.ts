@@ -40,7 +40,7 @@ export class Example implements AsyncDisposable {
   /** Resolves when `text` was written. */
   async wrote(text: string): Promise<void> {
     const state = () => `"${text}" of an example; it wrote "${this.stdout}" and "${this.stderr}"`;
-    await until(() => this.stdout.includes(text), this.#changes.subscribe, state, 20_000);
+    await until(() => this.stdout.includes(text), this.#changes.subscribe, state, 60_000);
   }
 
   /** Where an example that is a server listens. */

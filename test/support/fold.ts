@@ -16,7 +16,7 @@ import {
   snapshotTurns,
 } from './fold-shapes.ts';
 import type { SnapshotTurn } from './fold-shapes.ts';
-import { createChanges, until } from './wait.ts';
+import { PATIENCE_MS, createChanges, until } from './wait.ts';
 import type { Subscribe } from './wait.ts';
 
 /** Which promise was broken. */
@@ -137,7 +137,7 @@ export class Client {
   readonly subscribe: Subscribe = (changed) => this.#changes.subscribe(changed);
 
   /** Resolves when the condition holds; rejects as soon as a promise is broken. */
-  async until(condition: (client: this) => boolean, label: string, ms = 10_000): Promise<void> {
+  async until(condition: (client: this) => boolean, label: string, ms = PATIENCE_MS): Promise<void> {
     const look = () => {
       if (this.#broken) throw this.#broken;
       return condition(this);
@@ -146,7 +146,7 @@ export class Client {
   }
 
   /** Resolves with the turn once its end entry was applied. */
-  async ended(turnId: string, ms = 10_000): Promise<FoldedTurn> {
+  async ended(turnId: string, ms = PATIENCE_MS): Promise<FoldedTurn> {
     const find = () => this.#turns.get(turnId);
     await this.until(() => (find()?.state ?? 'live') !== 'live', `the end of turn ${turnId}`, ms);
     return find() ?? this.#fail('turn', `no turn ${turnId}`);

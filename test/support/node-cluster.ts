@@ -42,8 +42,6 @@ export interface NodesOptions {
 
 /** A pause of a follower while no node runs. */
 const NOBODY_MS = 100;
-/** All start at once. */
-const START_MS = 60_000;
 
 /** What makes a server load `node-preload.ts`; see there what else it reads from its environment. */
 export const preload = { NODE_OPTIONS: `--import ${new URL('./node-preload.ts', import.meta.url).href}` };
@@ -107,6 +105,7 @@ export class Node {
   readonly #settings: Record<string, string>;
   readonly #proxy: TcpProxy | undefined;
   isRunning = false;
+  #started: Promise<void> | undefined;
 
   constructor(index: number, dataDir: string, settings: Record<string, string>, proxy: TcpProxy | undefined) {
     this.index = index;
@@ -136,13 +135,18 @@ export class Node {
 
   /** Starts it, again after its end, at the same address; `env` goes over what was said before, for this start. */
   async start(env: Record<string, string> = {}): Promise<void> {
-    const settings = { ...this.#settings, ...env };
-    this.past.push(await startServer({ dataDir: this.dataDir, env: settings, startMs: START_MS }));
+    this.#started = this.#start({ ...this.#settings, ...env });
+    await this.#started;
+  }
+
+  async #start(env: Record<string, string>): Promise<void> {
+    this.past.push(await startServer({ dataDir: this.dataDir, env }));
     this.isRunning = true;
   }
 
-  /** Ends it, by SIGKILL unless told, and waits for the end. */
+  /** Ends it, by SIGKILL unless told, and waits for the end. One that is starting may be at work before it is known to listen. */
   async kill(signal: NodeJS.Signals = 'SIGKILL', ms?: number): Promise<Exit> {
+    await this.#started;
     this.isRunning = false;
     return await this.server.kill(signal, ms);
   }

@@ -115,7 +115,7 @@ export class NodePair implements AsyncDisposable {
         if (answers.some((answer) => answer.endsWith(`\n${nodes}`))) return;
       }
     };
-    await deadline(look(), `${nodes} nodes that hear each other`, 20_000);
+    await deadline(look(), `${nodes} nodes that hear each other`, 60_000);
   }
 
   /** A socket on a node, which follows the session if one is named. */

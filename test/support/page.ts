@@ -140,7 +140,7 @@ export const replyOf = (page: Page, n = 1): Locator => turn(page, n).locator('.r
 
 /** Waits until exactly that is shown of a reply. */
 export const shows = (page: Page, text: string, n = 1): Promise<void> =>
-  expect.poll(() => replyOf(page, n).textContent(), { timeout: 20_000 }).toBe(text);
+  expect.poll(() => replyOf(page, n).textContent(), { timeout: 60_000 }).toBe(text);
 
 export const ended = (page: Page, state = 'done', n = 1): Promise<void> =>
   page.locator(`[data-n="${n}"][data-state=${state}]`).waitFor();

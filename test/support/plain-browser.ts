@@ -32,7 +32,7 @@ export async function openPlainBrowser(): Promise<PlainBrowser> {
     child.kill('SIGKILL');
     await exited;
   });
-  const address = await deadline(addressIn(child.stderr), 'the address of the browser', 20_000);
+  const address = await deadline(addressIn(child.stderr), 'the address of the browser', 60_000);
   const browser = await chromium.connectOverCDP(address, { noDefaults: true, isLocal: true });
   stack.defer(() => browser.close());
   const page = browser.contexts()[0]?.pages()[0];

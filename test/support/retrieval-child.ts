@@ -2,7 +2,7 @@
 // it, or in which LanceDB may.
 import { LanceRetrieval } from '../../src/retrieval/lancedb.ts';
 import { WordEmbedder } from './retrieval-bench.ts';
-import { deadline } from './wait.ts';
+import { deadline, PATIENCE_MS } from './wait.ts';
 
 const RETRY_MS = 50;
 const [directory = '', userInput = '', ...places] = process.argv.slice(2);
@@ -15,7 +15,7 @@ async function lineIn(uri: string): Promise<string | undefined> {
   const options = { uri, directories: [directory], embedder, standIn: embedder, retryMs: RETRY_MS };
   const retrieval = new LanceRetrieval({ ...options, log: logs });
   await deadline(retrieval.start(), 'the table');
-  const [best] = await retrieval.find({ stateId: '2.1', userInput }, AbortSignal.timeout(2_000));
+  const [best] = await retrieval.find({ stateId: '2.1', userInput }, AbortSignal.timeout(PATIENCE_MS));
   return best?.guideLine;
 }
 

@@ -9,7 +9,7 @@ import type {
 } from '../../client/sdk/api.ts';
 import { loggedPushes, otherPushes } from '../../client/sdk/wire.ts';
 import type { Client } from './fold.ts';
-import { createChanges, deadline, until } from './wait.ts';
+import { PATIENCE_MS, createChanges, deadline, until } from './wait.ts';
 import type { Subscribe } from './wait.ts';
 
 export const transports: readonly Transport[] = ['socket', 'stream', 'poll'];
@@ -26,7 +26,7 @@ export async function reaches<T extends object>(
   readable: Readable<T>,
   condition: (value: T) => boolean,
   label: string,
-  ms = 10_000,
+  ms = PATIENCE_MS,
 ): Promise<T> {
   const look = () => {
     const value = readable.get();

@@ -4,7 +4,7 @@ import type { ManagerOptions, Socket, SocketOptions } from 'socket.io-client';
 import { z } from 'zod';
 import { Failure } from '../../src/contract/model.ts';
 import { Client } from './fold.ts';
-import { createChanges, deadline, until } from './wait.ts';
+import { PATIENCE_MS, createChanges, deadline, until } from './wait.ts';
 
 const Answer = z.looseObject({ ok: z.boolean(), error: Failure.optional() });
 export type Answer = z.output<typeof Answer>;
@@ -63,7 +63,7 @@ export class SocketClient implements Disposable {
       this.#learn(event, payload[0], answer);
       resolve(answer);
     });
-    return Answer.parse(await deadline(promise, `the ack of ${event.slice(0, 200)}`, 20_000));
+    return Answer.parse(await deadline(promise, `the ack of ${event.slice(0, 200)}`, 60_000));
   }
 
   /** The ack of an event that is to succeed. */
@@ -103,7 +103,7 @@ export class SocketClient implements Disposable {
   }
 
   /** Resolves when the condition holds; it is looked at after every event and when the connection ends. */
-  async until(condition: () => boolean, label: string, ms = 10_000): Promise<void> {
+  async until(condition: () => boolean, label: string, ms = PATIENCE_MS): Promise<void> {
     const state = () => `${label}; came: ${this.received.map(({ event }) => event).join(' ')}`;
     await until(condition, this.#changes.subscribe, state, ms);
   }

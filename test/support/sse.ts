@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import type { ClientRequest, IncomingHttpHeaders, IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Client } from './fold.ts';
-import { createChanges, deadline, until } from './wait.ts';
+import { PATIENCE_MS, createChanges, deadline, until } from './wait.ts';
 
 export interface SseEvent {
   event: string;
@@ -84,12 +84,12 @@ export class EventReader implements Disposable {
   }
 
   /** Resolves when the condition holds; it is looked at after everything that comes. */
-  async until(condition: () => boolean, label: string, ms = 10_000): Promise<void> {
+  async until(condition: () => boolean, label: string, ms = PATIENCE_MS): Promise<void> {
     const state = () => `${label}; came: ${this.events.map(({ event }) => event).join(' ')} (${this.end})`;
     await until(condition, this.#changes.subscribe, state, ms);
   }
 
-  async ended(ms = 10_000): Promise<'whole' | 'broken'> {
+  async ended(ms = PATIENCE_MS): Promise<'whole' | 'broken'> {
     await this.until(() => this.end !== 'open', 'the end of the stream', ms);
     return this.end === 'whole' ? 'whole' : 'broken';
   }

@@ -6,6 +6,9 @@ export type Subscribe = (changed: () => void) => Disposable;
 /** What a wait was for: shown when its deadline passes. A function is asked then, so that it can tell the state. */
 export type Label = string | (() => string);
 
+/** What is awaited comes much sooner; a machine with too much to do is not a fault. */
+export const PATIENCE_MS = 30_000;
+
 /** A list of listeners and a way to wake them. */
 export interface Changes {
   subscribe: Subscribe;
@@ -32,7 +35,7 @@ export function createChanges(): Changes {
 }
 
 /** The promise's own outcome, or an error that names the label once `ms` have passed. */
-export async function deadline<T>(promise: Promise<T>, label: Label, ms = 10_000): Promise<T> {
+export async function deadline<T>(promise: Promise<T>, label: Label, ms = PATIENCE_MS): Promise<T> {
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => {
     reject(new Error(`not within ${ms} ms: ${typeof label === 'string' ? label : label()}`));
@@ -52,7 +55,7 @@ export async function until<T>(
   look: () => T | undefined | false,
   subscribe: Subscribe,
   label: Label,
-  ms = 10_000,
+  ms = PATIENCE_MS,
 ): Promise<T> {
   const { promise, resolve, reject } = Promise.withResolvers<T>();
   const check = () => {
