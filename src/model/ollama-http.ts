@@ -1,6 +1,7 @@
 // The way to Ollama: the `ollama` library with our own fetch beneath it, because the library can neither be aborted
 // before the first byte nor be trusted with a bad line, and prints to the console. It is undici's `request` rather than
 // its `fetch`: the same connections for a third less work per word.
+import type { Readable } from 'node:stream';
 import { Ollama } from 'ollama';
 import type { ChatRequest } from 'ollama';
 import { Agent, buildConnector, request } from 'undici';
@@ -62,10 +63,7 @@ export class OllamaHttp implements AsyncDisposable {
    * behind three more streams: half of what a word costs. The request is closed when the call ends.
    * @throws ModelError
    */
-  async reply(
-    request: ChatRequest,
-    call: Call,
-  ): Promise<{ body: AsyncIterable<Uint8Array>; lines: JsonLines }> {
+  async reply(request: ChatRequest, call: Call): Promise<{ body: Readable; lines: JsonLines }> {
     const { body } = await this.#ask(`${this.place}/api/chat`, 'POST', JSON.stringify(request), call);
     return { body, lines: new JsonLines(maxLineBytes, this.#hear) };
   }

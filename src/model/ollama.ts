@@ -1,6 +1,7 @@
 import { hostname } from 'node:os';
 import { z } from 'zod';
 import { Announcer } from './announcer.ts';
+import { Chunks } from './chunks.ts';
 import { hostName } from './host-name.ts';
 import { isUsable, ModelError } from './model.ts';
 import type { Model, ModelEvent, ModelRequest, ModelState, Prefill, Question } from './model.ts';
@@ -178,7 +179,11 @@ export class OllamaModel implements Model {
       call.arm(this.#options.firstTokenMs, 'no word came');
       const limits = new ReplyLimits(request.prefix);
       const { body, lines } = await opening;
-      reading: for await (const chunk of body) {
+      using chunks = new Chunks(body);
+      reading: for (;;) {
+        if (!chunks.isReady) await chunks.ready();
+        const chunk = chunks.next();
+        if (!chunk) break;
         for (const { value } of lines.read(chunk)) {
           const text = heard(value, limits, call);
           if (text !== '') yield { kind: 'text', text };

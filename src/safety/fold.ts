@@ -17,6 +17,11 @@ const ELLIPSES = /\u2026/g;
 const SPACES = /[^\S\n]+/g;
 const NOT_ASCII = /[^\n -~]/;
 
+/** Each letter once where it stands several times in a row. */
+export function undoubled(word: string): string {
+  return word.replace(/(.)\1+/gsu, '$1');
+}
+
 /** Letters in circles, in squares and flags made of letters have no decomposition of their own. */
 const letterBlocks = [0x1f150, 0x1f170, 0x1f1e6] as const;
 

@@ -1,6 +1,5 @@
 // Finds strings that must never leave, such as the sentences of a system prompt, while the text still comes. [US-53] [N17]
-import { fold } from './fold.ts';
-import { undoubled } from './guard-match.ts';
+import { fold, undoubled } from './fold.ts';
 
 /** So many words in a row give a longer string away. */
 const WORDS_ENOUGH = 8;
@@ -27,6 +26,8 @@ interface Table {
   short: ReadonlySet<string>;
   beginnings: ReadonlySet<string>;
 }
+
+const none: { words: readonly string[]; shapes: readonly string[] } = { words: [], shapes: [] };
 
 /** Whether so many words of a string are told from what anybody may say. */
 const says = (enough: number, count: number): boolean => enough <= WORDS_FREE || count > WORDS_FREE;
@@ -70,6 +71,8 @@ function tableOf(strings: readonly string[], read: Read): Table {
 export class Canaries {
   readonly #table: Table;
   #runs: Run[] = [];
+  /** Words that go on with a string, and are held if they come next; and how they may be spelled so far. */
+  #held: { words: readonly string[]; shapes: readonly string[] } = none;
 
   /** `read` cuts a folded string into words as the text is cut. */
   constructor(strings: readonly string[], read: Read) {
@@ -85,23 +88,24 @@ export class Canaries {
   /** Whether a word that begins like this, without doubled letters, goes on with a string or begins one, and is held. */
   mayHold(beginning: string): boolean {
     if (this.#table.beginnings.has(beginning)) return true;
-    // "had" may go on as "hadn't"
-    return this.#held.some((word) =>
-      [`${word}n`, undoubled(word)].some((shape) => shape.startsWith(beginning)),
-    );
+    return this.#held.shapes.some((shape) => shape.startsWith(beginning));
   }
 
   /** Whether a word goes on with a string or begins one, and is held. */
   expects(word: string): boolean {
-    return this.#table.short.has(word) || this.#held.includes(word);
+    return this.#table.short.has(word) || this.#held.words.includes(word);
   }
 
-  /** Words that go on with a string, and are held if they come next. */
-  get #held(): string[] {
-    const { words, enough } = this.#table;
-    return this.#runs.flatMap(({ at, count }) =>
-      says(enough[at] ?? Infinity, count + 1) ? (words[at] ?? []) : [],
+  #heldNow(): typeof none {
+    if (this.#runs.length === 0) return none;
+    const { words: all, enough } = this.#table;
+    const words = this.#runs.flatMap(({ at, count }) =>
+      says(enough[at] ?? Infinity, count + 1) ? (all[at] ?? []) : [],
     );
+    // "had" may go on as "hadn't"
+    return words.length === 0
+      ? none
+      : { words, shapes: words.flatMap((word) => [`${word}n`, undoubled(word)]) };
   }
 
   /** Takes one word; answers whether it completes a string. */
@@ -120,6 +124,7 @@ export class Canaries {
     }
     for (const at of places.get(word) ?? []) go(at, 1, Infinity);
     this.#runs = next;
+    this.#held = this.#heldNow();
     return isWhole;
   }
 }

@@ -49,6 +49,8 @@ export class Judge implements Listener {
   #quoted = false;
   /** From where on the sentence speaks of a grave thing: the rest of it waits for its end. */
   #graveFrom = Infinity;
+  /** As it was behind the last word or stop. */
+  #since = Infinity;
   #reason: Reason | undefined;
 
   constructor(strict: boolean, canaries: Canaries) {
@@ -73,6 +75,10 @@ export class Judge implements Listener {
 
   /** From where on nothing may be shown yet. */
   get since(): number {
+    return this.#since;
+  }
+
+  #sinceNow(): number {
     let since = Math.min(this.#matcher.since, this.#canaries.since, this.#graveFrom);
     for (const hit of this.#pending) if (hit.since < since) since = hit.since;
     return since;
@@ -84,6 +90,7 @@ export class Judge implements Listener {
       if (!fillers.has(text)) this.#take(text, from);
     }
     if (this.#words.length >= WORDS_MAX) this.stop('');
+    else this.#since = this.#sinceNow();
   }
 
   clause(): void {
@@ -111,10 +118,11 @@ export class Judge implements Listener {
     this.#excuses.reset();
     this.#opens = false;
     if (mark === '\n') this.#quoted = false;
+    this.#since = this.#sinceNow();
   }
 
   #take(text: string, from: number): void {
-    this.#pending = this.#pending.filter((hit) => !hit.last);
+    if (this.#pending.length > 0) this.#pending = this.#pending.filter((hit) => !hit.last);
     if (grave.has(text)) this.#graveFrom = Math.min(this.#graveFrom, from);
     const index = this.#words.length;
     const isInitial = index === 0 || this.#opens || this.#isLed;

@@ -1,6 +1,8 @@
 // Rows of words, found while the words still come: all rows are one tree, and the places reached in it are its paths. A row is written
 // as in frames.ts:  word  a|b  @class  x?  .. and ... (up to two, four other words, no negation)  # ## (a number, eight or more)
 // ^ (begins a clause)  $ (ends one). The members of a class may have several words.
+import { undoubled } from './fold.ts';
+
 export interface Found<T> {
   value: T;
   /** Index in the sentence of its first word. */
@@ -56,10 +58,6 @@ const nodeOf = <T>(tree: Tree<T>): Node<T> => newNode(tree.nodes++);
 export function newTree<T>(): Tree<T> {
   const sets = { vocabulary: new Set<string>(), beginnings: new Set<string>(), places: new Map() };
   return { root: newNode(0), initial: newNode(1), nodes: 2, ...sets };
-}
-
-export function undoubled(word: string): string {
-  return word.replace(/(.)\1+/gsu, '$1');
 }
 
 function link<T>(from: Node<T>, word: string, to: Node<T>): void {
@@ -192,7 +190,6 @@ class Place<T> {
   readonly #tree: Tree<T>;
   readonly #nodes: readonly Node<T>[];
   readonly ends: Node<T>['ends'];
-  /** Whether anything may come behind. */
   readonly goesOn: boolean;
   readonly #words = new Map<string, Node<T>[] | Place<T>>();
   readonly atLeast: Node<T>['atLeast'];
@@ -352,10 +349,11 @@ export class Matcher<T> {
     [this.#paths, this.#next] = [this.#next, this.#paths];
     this.#since = Infinity;
     for (const { since } of this.#paths.values()) if (since < this.#since) this.#since = since;
-    return [...this.#found.values()];
+    return this.#found.size === 0 ? [] : [...this.#found.values()];
   }
 
-  #step({ place, start, since, count }: Path<T>, token: Token): void {
+  #step(path: Path<T>, token: Token): void {
+    const { place, start, since, count } = path;
     const next = place.next(token.text);
     if (next) {
       const held = since === Infinity && this.#isHeld(token.text, count) ? token.from : since;
@@ -368,13 +366,15 @@ export class Matcher<T> {
         this.#enter({ place: placeOf(this.#tree, [next]), start, since: held, count: count + 1 }, token);
       }
     }
-    if (place.gap && !token.isNegator) this.#enter({ place: place.gap, start, since, count }, token);
+    if (!place.gap || token.isNegator) return;
+    path.place = place.gap;
+    this.#enter(path, token);
   }
 
   /** Whether a word is held that comes behind so many others of its row. */
   #isHeld(word: string, count: number): boolean {
-    if (count === 0) return this.#weight.telling.has(word);
-    return count >= HELD_FROM || !this.#weight.free.has(word);
+    const { telling, free } = this.#weight;
+    return count === 0 ? telling.has(word) : count >= HELD_FROM || !free.has(word);
   }
 
   #enter(path: Path<T>, token: Token): void {

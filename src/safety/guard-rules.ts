@@ -2,8 +2,8 @@
 import { apart } from './apart.ts';
 import english from './content/guard.en.json' with { type: 'json' };
 import more from './content/guard.more.json' with { type: 'json' };
-import { fold } from './fold.ts';
-import { addRow, closeTree, newTree, undoubled } from './guard-match.ts';
+import { fold, undoubled } from './fold.ts';
+import { addRow, closeTree, newTree } from './guard-match.ts';
 
 /** Which rule of SAFETY.md 1.4 a sentence breaks; and harm to others, blame for abuse, home remedies in an emergency. */
 const reasons = [
@@ -222,8 +222,37 @@ function withoutStars(spelling: string): string | undefined {
     ?.find((word) => spelling.split('').every((letter, at) => letter === '*' || letter === word[at]));
 }
 
+/** Of what was read, so much is kept: most words of a text are a few hundred, again and again. */
+const READ_MAX = 10_000;
+const SPELLING_MAX = 20;
+
+/** Remembers what short spellings come to; once there are too many, it begins anew. */
+function remembered<T>(read: (spelling: string) => T): (spelling: string) => T {
+  const known = new Map<string, { value: T }>();
+  return (spelling) => {
+    if (spelling.length > SPELLING_MAX) return read(spelling);
+    const found = known.get(spelling);
+    if (found) return found.value;
+    const value = read(spelling);
+    if (known.size >= READ_MAX) known.clear();
+    known.set(spelling, { value });
+    return value;
+  };
+}
+
 /** The words a spelling in a text stands for, disguises undone. */
-export function wordsOf(spelling: string): readonly string[] {
+export const wordsOf = remembered(undisguised);
+
+const COMMON = /^[a-z]{1,6}(?:'[a-z]{1,2})?$/i;
+
+/** The words of a spelling, as it stands in a text, that says little by itself. */
+export const commonWords = remembered((partial): readonly string[] | undefined => {
+  if (!COMMON.test(partial)) return undefined;
+  const words = wordsOf(partial.toLowerCase());
+  return words.every((word) => weight.free.has(word)) ? words : undefined;
+});
+
+function undisguised(spelling: string): readonly string[] {
   if (tree.vocabulary.has(spelling) || spellings.has(spelling)) return read(spelling);
   const amount = /^\$?(\d[\d.,]*)(\p{L}+)$/u.exec(spelling);
   if (amount?.[2] !== undefined && tree.vocabulary.has(amount[2])) return [amount[1] ?? '', amount[2]];
@@ -239,9 +268,13 @@ export function wordsOf(spelling: string): readonly string[] {
   return read(spelling);
 }
 
+const isDigit = (word: string): boolean => word >= '0' && word < ':';
+
 /** The number a word stands for. */
 export function amountOf(word: string): number | undefined {
-  return /^\d[\d.,]{0,12}$/.test(word) ? Number(word.replaceAll(',', '')) || 0 : numberWords.get(word);
+  return isDigit(word) && /^\d[\d.,]{0,12}$/.test(word)
+    ? Number(word.replaceAll(',', '')) || 0
+    : numberWords.get(word);
 }
 
 /** The known words that letters standing alone spell out, if nothing is left over. */

@@ -2,7 +2,7 @@
 import type { SafetyMode } from '../contract/types.ts';
 import { Canaries } from './guard-canaries.ts';
 import { Judge } from './guard-judge.ts';
-import { abbreviations, closing, spelledOut, weight, wordsOf } from './guard-rules.ts';
+import { abbreviations, closing, commonWords, spelledOut, wordsOf } from './guard-rules.ts';
 import type { Reason } from './guard-rules.ts';
 import { Scanner } from './guard-words.ts';
 
@@ -31,7 +31,10 @@ export interface GuardOptions {
 
 /** At most so much is held back before it is judged as if the sentence had ended. [US-51] */
 const HOLD_MAX = 600;
-const COMMON = /^[a-z]{1,6}(?:'[a-z]{1,2})?$/i;
+/** The end of what is shown is cut when it has grown to so much, not for every word. */
+const TAIL_MAX = 8 * HOLD_MAX;
+
+const isLetter = (sign: string): boolean => (sign >= 'a' && sign <= 'z') || (sign >= 'A' && sign <= 'Z');
 
 function readWords(folded: string): string[] {
   const words: string[] = [];
@@ -108,14 +111,13 @@ class Reader {
   get #isCommon(): boolean {
     const { partial, hasRun } = this.#scanner;
     if (partial === 'I') return true;
-    if (hasRun || !COMMON.test(partial)) return false;
-    const words = wordsOf(partial.toLowerCase());
-    return words.every((word) => weight.free.has(word)) && !this.#judge.expects(words);
+    const words = hasRun ? undefined : commonWords(partial);
+    return words !== undefined && !this.#judge.expects(words);
   }
 
   /** Looks whether the unfinished word may still be the first of a rule. */
   #look(sign: string): void {
-    if (!/^[a-z]$/i.test(sign)) return;
+    if (!isLetter(sign)) return;
     const letter = sign.toLowerCase();
     if (!this.#partial.endsWith(letter)) this.#partial += letter;
     if (this.#scanner.hasRun || !this.#scanner.isPartialPlain) return;
@@ -222,7 +224,8 @@ class Stage implements Guard {
     const text = this.#kept.slice(0, length);
     this.#kept = isTripped ? '' : this.#kept.slice(length);
     this.#keptFrom += length;
-    this.#tail = (this.#tail + text).slice(-HOLD_MAX);
+    this.#tail += text;
+    if (this.#tail.length > TAIL_MAX) this.#tail = this.#tail.slice(-HOLD_MAX);
     if (!isTripped) return text;
     this.#isOver = true;
     return text + closingFor(this.#tail);

@@ -15,16 +15,44 @@ const REST_MAX_MS = 25;
 export interface Step {
   /** Called if the transaction is rolled back, the latest first: memory goes back to what it was. */
   undo(restore: () => void): void;
+  /** Whether this is the first change of it in the transaction: only what it was before that is to be restored. */
+  first(changed: object): boolean;
   /** Names what was changed, for those who watch it. */
   changed(key: string): void;
 }
 
-interface Job {
-  run(step: Step): void;
+/** For every word: one object, and no more functions than a promise has. */
+class Job<T> {
+  readonly #work: (step: Step) => T;
+  readonly #resolve: (value: T) => void;
+  readonly reject: (error: unknown) => void;
+  #outcome: { value: T } | { refusal: AppError } | undefined;
+
+  constructor(work: (step: Step) => T, resolve: (value: T) => void, reject: (error: unknown) => void) {
+    this.#work = work;
+    this.#resolve = resolve;
+    this.reject = reject;
+  }
+
+  run(step: Step): void {
+    try {
+      this.#outcome = { value: this.#work(step) };
+    } catch (error) {
+      if (!(error instanceof AppError)) throw error;
+      this.#outcome = { refusal: error };
+    }
+  }
+
   /** Settles the promise with what `run` came to. */
-  settle(): void;
-  reject(error: unknown): void;
+  settle(): void {
+    const outcome = this.#outcome;
+    if (!outcome) return;
+    if ('value' in outcome) this.#resolve(outcome.value);
+    else this.reject(outcome.refusal);
+  }
 }
+
+type Queued = Pick<Job<unknown>, 'run' | 'settle' | 'reject'>;
 
 /** Runs jobs in shared transactions. Jobs run one after the other, in the order they were handed in. */
 export class GroupCommit {
@@ -32,7 +60,7 @@ export class GroupCommit {
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #committed: (changed: ReadonlySet<string>) => void;
-  #queue: Job[] = [];
+  #queue: Queued[] = [];
   #isScheduled = false;
   #isClosed = false;
   #restUntil = 0;
@@ -56,20 +84,7 @@ export class GroupCommit {
   run<T>(job: (step: Step) => T): Promise<T> {
     if (this.#isClosed) return Promise.reject(unavailable(new Error('The store is closed')));
     return new Promise((resolve, reject) => {
-      let settle = () => {};
-      this.#queue.push({
-        run: (step) => {
-          try {
-            const value = job(step);
-            settle = () => resolve(value);
-          } catch (error) {
-            if (!(error instanceof AppError)) throw error;
-            settle = () => reject(error);
-          }
-        },
-        settle: () => settle(),
-        reject,
-      });
+      this.#queue.push(new Job(job, resolve, reject));
       this.#schedule();
     });
   }
@@ -99,7 +114,7 @@ export class GroupCommit {
   }
 
   /** Answers how long it took to begin and to end, in ms. */
-  #transact(jobs: readonly Job[]): number {
+  #transact(jobs: readonly Queued[]): number {
     const beginAt = performance.now();
     try {
       this.#begin.run();
@@ -110,7 +125,12 @@ export class GroupCommit {
     const begunAt = performance.now();
     const undos: (() => void)[] = [];
     const changed = new Set<string>();
-    const step: Step = { undo: (restore) => undos.push(restore), changed: (key) => changed.add(key) };
+    const touched = new Set<object>();
+    const step: Step = {
+      undo: (restore) => undos.push(restore),
+      first: (thing) => touched.size < touched.add(thing).size,
+      changed: (key) => changed.add(key),
+    };
     let ranAt = begunAt;
     try {
       for (const job of jobs) job.run(step);

@@ -80,8 +80,10 @@ export class LiveTurns {
 
   /** Changes a live turn within a step; a rollback takes it back. */
   change(step: Step, live: LiveTurn, changes: Partial<LiveTurn>): void {
-    const before = { ...live };
-    step.undo(() => Object.assign(live, before));
+    if (step.first(live)) {
+      const before = { ...live };
+      step.undo(() => Object.assign(live, before));
+    }
     Object.assign(live, changes);
   }
 }

@@ -57,7 +57,9 @@ export const compileCache = { NODE_COMPILE_CACHE: join(root, 'node_modules/.cach
  * For servers that live some seconds, of which there are hundreds in a run: their start is most of what they cost, and a
  * quarter of that is collecting garbage and optimising code that does not run again.
  */
-const shortLife = ['--max-semi-space-size=64', '--min-semi-space-size=32', '--no-opt'];
+const shortLife = process.env['VITEST']
+  ? ['--max-semi-space-size=64', '--min-semi-space-size=32', '--no-opt']
+  : [];
 
 /**
  * Starts `src/main.ts` on a port the system chooses, and resolves once it listens. A server that ends before that, or

@@ -50,8 +50,13 @@ function newLive(changes: Partial<LiveTurn> = {}): LiveTurn {
 /** A step whose transaction can be rolled back. */
 function newStep() {
   const undos: (() => void)[] = [];
+  const touched = new Set<object>();
   return {
-    step: { undo: (restore: () => void) => undos.push(restore), changed: () => {} },
+    step: {
+      undo: (restore: () => void) => undos.push(restore),
+      first: (thing: object) => touched.size < touched.add(thing).size,
+      changed: () => {},
+    },
     rollBack: () => undos.toReversed().forEach((restore) => restore()),
   };
 }
@@ -73,6 +78,7 @@ it('has a turn live again when its end was rolled back', () => {
   lives.restore(live);
   const { step, rollBack } = newStep();
   lives.change(step, live, { text: 'words', head: 2 });
+  lives.change(step, live, { text: 'words more', head: 3 });
   lives.remove(step, live);
 
   rollBack();
