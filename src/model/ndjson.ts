@@ -41,8 +41,9 @@ export class JsonLines {
   }
 
   /** The last line, where the body ends without an end of it. @throws as `read` */
-  end(): JsonLine | undefined {
-    return this.#size > 0 ? this.#checked(this.#joined(Buffer.from('\n'))) : undefined;
+  *end(): Generator<JsonLine, void, void> {
+    const line = this.#size > 0 ? this.#checked(this.#joined(Buffer.from('\n'))) : undefined;
+    if (line) yield line;
   }
 
   #joined(piece: Uint8Array): Uint8Array {
@@ -72,8 +73,7 @@ export async function* jsonLines(
 ): AsyncGenerator<Uint8Array, void, void> {
   const lines = new JsonLines(maxLineBytes, hear);
   for await (const chunk of chunks) for (const { bytes } of lines.read(chunk)) yield bytes;
-  const last = lines.end();
-  if (last) yield last.bytes;
+  for (const { bytes } of lines.end()) yield bytes;
 }
 
 /**

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { Announcer } from './announcer.ts';
 import { Chunks } from './chunks.ts';
 import { hostName } from './host-name.ts';
+import type { JsonLine } from './ndjson.ts';
 import { isUsable, ModelError } from './model.ts';
 import type { Model, ModelEvent, ModelRequest, ModelState, Prefill, Question } from './model.ts';
 import { chooseWith } from './ollama-choose.ts';
@@ -180,20 +181,16 @@ export class OllamaModel implements Model {
       const limits = new ReplyLimits(request.prefix);
       const { body, lines } = await opening;
       using chunks = new Chunks(body);
-      reading: for (;;) {
+      while (!limits.isOver) {
         if (!chunks.isReady) await chunks.ready();
         const chunk = chunks.next();
+        const { text, fault } = heard(chunk ? lines.read(chunk) : lines.end(), limits, call);
+        if (text !== '') yield { kind: 'text', text };
+        call.signal.throwIfAborted();
+        if (fault) throw fault.cause;
         if (!chunk) break;
-        for (const { value } of lines.read(chunk)) {
-          const text = heard(value, limits, call);
-          if (text !== '') yield { kind: 'text', text };
-          if (limits.isOver) break reading;
-          if (text !== '') call.arm(this.#options.stallMs, 'no further word came');
-        }
+        if (text !== '') call.arm(this.#options.stallMs, 'no further word came');
       }
-      const last = limits.isOver ? undefined : lines.end();
-      const text = last ? heard(last.value, limits, call) : '';
-      if (text !== '') yield { kind: 'text', text };
       if (!limits.isOver) throw new ModelError('interrupted', 'the answer broke off before its end');
       this.#loader.touch();
     } catch (error) {
@@ -230,14 +227,29 @@ export class OllamaModel implements Model {
   }
 }
 
-/** What one line says. */
-function heard(line: object, limits: ReplyLimits, call: Call): string {
+/**
+ * What lines that came together say, as one text: a model that is far ahead costs no more than its reader. And what is wrong
+ * with the line behind it, if anything is.
+ */
+function heard(
+  lines: Iterable<JsonLine>,
+  limits: ReplyLimits,
+  call: Call,
+): { text: string; fault?: { cause: unknown } } {
   // words that came before the abort may still wait to be read
   call.signal.throwIfAborted();
-  const { message, done, done_reason: reason } = Line.parse(line);
-  const text = message?.content ?? '';
-  if (text !== '') call.disarm();
-  const taken = text === '' ? '' : limits.take(text);
-  if (done === true && !limits.isOver) limits.end(reason);
-  return taken;
+  let text = '';
+  try {
+    for (const { value } of lines) {
+      const { message, done, done_reason: reason } = Line.parse(value);
+      const said = message?.content ?? '';
+      if (said !== '') call.disarm();
+      if (said !== '') text += limits.take(said);
+      if (done === true && !limits.isOver) limits.end(reason);
+      if (limits.isOver) break;
+    }
+    return { text };
+  } catch (cause) {
+    return { text, fault: { cause } };
+  }
 }
