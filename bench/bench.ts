@@ -63,10 +63,14 @@ for (const [name, measure] of Object.entries(pieces)) {
     parts.push(part);
     print(textOf(part));
   }
+  // what was measured is not lost with what comes behind it
+  await keep();
 }
 print(`\nload ${load()}`);
-if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine: on, parts }, null, 2)}\n`);
-if (save) {
+
+async function keep(): Promise<void> {
+  if (json !== undefined) await writeFile(json, `${JSON.stringify({ machine: on, parts }, null, 2)}\n`);
+  if (!save) return;
   const head = [`${describe(on)}.`, ...(on.isBusy ? [BUSY] : [])];
   const told = [...head, ...parts.map(markdownOf)].join('\n\n');
   await writeFile(PAGE, pageWith(await readFile(PAGE, 'utf8'), told));
