@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream';
 /** Pieces that may wait here; beyond that the body is read no further. */
 const WAITING_MAX = 16;
 
+/** The pieces of a body, in order, each once. */
 export class Chunks implements Disposable {
   readonly #body: Readable;
   readonly #pieces: Uint8Array[] = [];
@@ -12,6 +13,7 @@ export class Chunks implements Disposable {
   #failure: { cause: unknown } | undefined;
   #wake: () => void = () => undefined;
 
+  /** Of a body that nobody has read from; it may be over already. */
   constructor(body: Readable) {
     this.#body = body;
     body.on('data', (piece: Uint8Array) => {
@@ -19,19 +21,12 @@ export class Chunks implements Disposable {
       if (this.#pieces.length >= WAITING_MAX) body.pause();
       this.#wake();
     });
-    body.on('error', (cause: unknown) => {
-      this.#failure ??= { cause };
-      this.#wake();
-    });
-    // comes last, whatever came before
-    body.on('close', () => {
-      this.#isOver = true;
-      this.#wake();
-    });
-    body.on('end', () => {
-      this.#isOver = true;
-      this.#wake();
-    });
+    body.on('error', (cause: unknown) => this.#fail(cause));
+    body.on('end', () => this.#end());
+    // without an end or an error before it, where the other side just left
+    body.on('close', () => this.#end());
+    if (body.errored) this.#fail(body.errored);
+    if (body.closed) this.#end();
   }
 
   /** Whether `next` has something to give, or to throw, without waiting for it. */
@@ -56,6 +51,16 @@ export class Chunks implements Disposable {
     }
     if (this.#failure) throw this.#failure.cause;
     return undefined;
+  }
+
+  #fail(cause: unknown): void {
+    this.#failure ??= { cause };
+    this.#wake();
+  }
+
+  #end(): void {
+    this.#isOver = true;
+    this.#wake();
   }
 
   /** Leaves what is still to come. */
