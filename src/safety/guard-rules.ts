@@ -268,13 +268,9 @@ function undisguised(spelling: string): readonly string[] {
   return read(spelling);
 }
 
-const isDigit = (word: string): boolean => word >= '0' && word < ':';
-
 /** The number a word stands for. */
 export function amountOf(word: string): number | undefined {
-  return isDigit(word) && /^\d[\d.,]{0,12}$/.test(word)
-    ? Number(word.replaceAll(',', '')) || 0
-    : numberWords.get(word);
+  return /^\d[\d.,]{0,12}$/.test(word) ? Number(word.replaceAll(',', '')) || 0 : numberWords.get(word);
 }
 
 /** The known words that letters standing alone spell out, if nothing is left over. */

@@ -31,8 +31,6 @@ export interface GuardOptions {
 
 /** At most so much is held back before it is judged as if the sentence had ended. [US-51] */
 const HOLD_MAX = 600;
-/** The end of what is shown is cut when it has grown to so much, not for every word. */
-const TAIL_MAX = 8 * HOLD_MAX;
 
 const isLetter = (sign: string): boolean => (sign >= 'a' && sign <= 'z') || (sign >= 'A' && sign <= 'Z');
 
@@ -224,8 +222,7 @@ class Stage implements Guard {
     const text = this.#kept.slice(0, length);
     this.#kept = isTripped ? '' : this.#kept.slice(length);
     this.#keptFrom += length;
-    this.#tail += text;
-    if (this.#tail.length > TAIL_MAX) this.#tail = this.#tail.slice(-HOLD_MAX);
+    this.#tail = (this.#tail + text).slice(-HOLD_MAX);
     if (!isTripped) return text;
     this.#isOver = true;
     return text + closingFor(this.#tail);

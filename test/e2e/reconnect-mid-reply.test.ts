@@ -140,10 +140,10 @@ describe('a reply', () => {
     scene.fake.hold('piece', 200);
     const { client: steady, admission } = await scene.speak('ten', 'hello');
     const client = new Client('ten');
+    // on a busy machine all its words come at once
+    const isAtEnd = () => client.text() === reply;
     for (let i = 0; i < 10; i++) {
       const before = client.seq;
-      // on a busy machine all its words come at once
-      const isAtEnd = () => client.text() === reply;
       await followUntil('websocket', scene.url, client, () => client.seq > before || isAtEnd());
     }
     scene.fake.release();
