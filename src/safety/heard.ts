@@ -1,10 +1,15 @@
 // What an input says apart from risk: a whole short answer, a question about what it talks with, an age, a wish to go on. Read by the
 // engine of the languages, English among them.
 import content from './content/heard.en.json' with { type: 'json' };
-import { readFrames } from './tongue-frames.ts';
+import made from './content/index.json' with { type: 'json' };
+import { detector } from './rules.ts';
+import { FrameLines } from './tongue-frames.ts';
 import type { FrameRows, Tongue } from './tongue-frames.ts';
-import { findTongues, indexOf } from './tongue-match.ts';
+import { indexOf } from './tongue-index.ts';
+import { findTongues } from './tongue-match.ts';
 import type { TongueHit } from './tongue-match.ts';
+import { opened, packed } from './tongue-packed.ts';
+import type { PackedIndex } from './tongue-packed.ts';
 import { endsAt, phrasesOf } from './tongue-phrases.ts';
 import { undisguised } from './tongue-spelling.ts';
 import { END, tokensOf, visible } from './tongue-words.ts';
@@ -59,7 +64,14 @@ const rows: readonly FrameRows<Tongue>[] = [
     ],
   })),
 ];
-const frames = indexOf(readFrames(rows));
+const lines = new FrameLines(rows);
+/** Opened, or made again when something has changed since `npm run index`. */
+const frames = made.heard.of === detector.hash ? opened(made.heard.index, lines) : indexOf(lines.all());
+
+/** What `npm run index` keeps. @throws naming the frame that cannot be read. */
+export function packHeard(): PackedIndex {
+  return packed(indexOf(lines.all()), lines);
+}
 
 /** A comma ends a sentence here: "I'm 13, my mom ..." says an age, "I'm 13 weeks ..." none. */
 function withEnds(row: readonly Token[]): Token[] {

@@ -1,8 +1,11 @@
 // Which language an input is written in: by its script first, then by the small words it uses. [US-07]
+import made from './content/index.json' with { type: 'json' };
 import content from './content/language-marks.json' with { type: 'json' };
-import { speech } from './rules.ts';
+import { openLexicons, packLexicons } from './language-lexicons.ts';
+import { detector, speech } from './rules.ts';
+import { lettersIn, scriptOf } from './scripts.ts';
+import type { Script } from './scripts.ts';
 import { tongueContents, tongues } from './tongues-content.ts';
-import type { TongueContent } from './tongues.ts';
 import { isKnown } from './tongue-spelling.ts';
 import { plainWord, tokensOf, visible } from './tongue-words.ts';
 import type { Token } from './tongue-words.ts';
@@ -14,17 +17,11 @@ export interface Language {
   covered: boolean;
 }
 
-type Script = 'latin' | 'cyrillic' | 'arabic' | 'devanagari' | 'han' | 'kana' | 'hangul' | 'other';
-
 /** More of a text is not looked at. UTF-16 units. */
 const SAMPLE_MAX = 1_200;
-/** Of a foreign script so many letters in a row are a word and no face made of signs. */
-const FOREIGN_WORD = 3;
 /** Fewer words of Latin letters say too little to be called unknown. */
 const WORDS_MIN = 4;
 const LETTERS_MIN = 14;
-/** Shorter words are those of many languages. */
-const HEAD = 3;
 /** A text with so large a share of small words of a language is in that language. */
 const SHARE_MIN = 0.15;
 /** With so many words that nobody knows a text is in an unknown language. */
@@ -37,14 +34,6 @@ const CLEARER = 1.25;
 const unknown: Language = { code: 'und', covered: false };
 const english: Language = { code: 'en', covered: true };
 
-const scripts: readonly (readonly [Script, RegExp])[] = [
-  ['cyrillic', /\p{sc=Cyrl}/u],
-  ['arabic', /\p{sc=Arab}/u],
-  ['devanagari', /\p{sc=Deva}/u],
-  ['han', /\p{sc=Han}/u],
-  ['kana', /[\p{sc=Hira}\p{sc=Kana}]/u],
-  ['hangul', /\p{sc=Hang}/u],
-];
 /** An address tells of no language. */
 const ADDRESS = /@|:\/\/|^www\./;
 const ownScript: Readonly<Partial<Record<Script, Language>>> = {
@@ -52,10 +41,6 @@ const ownScript: Readonly<Partial<Record<Script, Language>>> = {
   kana: { code: 'ja', covered: true },
   hangul: { code: 'ko', covered: true },
 };
-const LETTER = /\p{L}/gu;
-const FIRST_LETTER = /\p{L}/u;
-const ASCII_LETTER = /[a-z]/;
-const LATIN_LETTER = /[\p{L}&&\p{sc=Latn}]/v;
 /** Signs of meaning weigh more than letters of sounds. */
 const weights: Readonly<Partial<Record<Script, number>>> = { han: 3, kana: 2, hangul: 2 };
 
@@ -65,19 +50,6 @@ const UKRAINIAN = /[\u0456\u0457\u0454\u0491]/g;
 const RUSSIAN = /[\u044b\u044d\u044a\u0451]/g;
 /** Belarusian, Serbian, Macedonian and the languages of Central Asia. */
 const OTHER_CYRILLIC = /[\u0452\u0453\u0455\u0458-\u045c\u045e\u045f\u0492-\u04bb\u04d8-\u04e9]/g;
-
-function lettersIn(word: string): number {
-  return count(word, LETTER);
-}
-
-/** The script a word is written in; a Latin word with letters that only look alike is Latin. */
-function scriptOf(word: string): Script | undefined {
-  if (ASCII_LETTER.test(word) || LATIN_LETTER.test(word)) return 'latin';
-  const first = FIRST_LETTER.exec(word)?.[0];
-  if (first === undefined) return undefined;
-  const script = scripts.find(([, pattern]) => pattern.test(first))?.[0];
-  return script ?? (lettersIn(word) < FOREIGN_WORD ? undefined : 'other');
-}
 
 /** The script most of a text is in. Any kana makes signs Japanese. */
 function mainScript(tokens: readonly Token[]): Script | undefined {
@@ -127,60 +99,10 @@ const marks: ReadonlyMap<string, readonly Mark[]> = readMarks();
 const LEXICON_WEIGHT = 0.5;
 const LETTER_WEIGHT = 0.4;
 
-interface Entry {
-  code: string;
-  script: Script | undefined;
-  /** Fits whatever the word goes on with. */
-  stem: string;
-  whole: boolean;
-}
-
-/** The words of the lexicons, by their first letters. */
-function readLexicons(): Map<string, Entry[]> {
-  const entries = new Map<string, Entry[]>();
-  const put = (code: string, members: Iterable<string>): void => {
-    for (const entry of entriesOf(code, members)) {
-      const head = entry.stem.slice(0, HEAD);
-      const list = entries.get(head);
-      if (list) list.push(entry);
-      else entries.set(head, [entry]);
-    }
-  };
-  put('en', speech.known);
-  for (const content of tongueContents)
-    if (content.writing !== 'signs') put(content.language, membersOf(content));
-  return entries;
-}
-
-const SEPARATOR = /[|?]+/;
-/** A class, a number, an end or a gap. */
-const NO_WORD = /^[@#^$.]|^$/;
-
-/** The words of a language's lines, each once. */
-function membersOf({ classes, rules, idioms }: TongueContent): Set<string> {
-  const members = new Set<string>();
-  const lines = [...rules.flatMap(({ say }) => say), ...idioms];
-  const elements = new Set([...Object.values(classes).flat(), ...lines].flatMap((line) => line.split(' ')));
-  for (const element of elements)
-    for (const member of element.split(SEPARATOR)) if (!NO_WORD.test(member)) members.add(member);
-  return members;
-}
-
-/** Of what a language writes more than once the last counts. */
-function entriesOf(code: string, members: Iterable<string>): Iterable<Entry> {
-  const entries = new Map<string, Entry>();
-  for (const member of members) {
-    const whole = !member.endsWith('*');
-    const tokens = tokensOf(visible(whole ? member : member.slice(0, -1)));
-    for (const { text, accented } of whole ? tokens : tokens.slice(-1)) {
-      if (text.length < HEAD) continue;
-      entries.set(text, { code, script: scriptOf(accented), stem: text, whole });
-    }
-  }
-  return entries.values();
-}
-
-const lexicons: ReadonlyMap<string, readonly Entry[]> = readLexicons();
+/** Whoever makes it anew in place of opening it gets the same. */
+const lexicons = openLexicons(
+  made.lexicons.of === detector.hash ? made.lexicons.rows : packLexicons(speech.known, tongueContents),
+);
 
 const letterCodes: ReadonlyMap<string, readonly string[]> = readLetters();
 
@@ -219,10 +141,7 @@ function standings(tokens: readonly Token[], script: Script): Map<string, Standi
     const own = (marks.get(token.text) ?? []).filter((mark) => mark.script === script);
     const best = new Map<string, number>();
     for (const mark of own) best.set(mark.code, Math.max(best.get(mark.code) ?? 0, fitOf(token, mark)));
-    for (const { code, script: own, stem, whole } of lexicons.get(token.text.slice(0, HEAD)) ?? []) {
-      if (own !== script || best.has(code)) continue;
-      if (whole ? token.text === stem : token.text.startsWith(stem)) best.set(code, LEXICON_WEIGHT);
-    }
+    for (const code of lexicons(token.text, script)) if (!best.has(code)) best.set(code, LEXICON_WEIGHT);
     for (const code of writersOf(token.accented)) if (!best.has(code)) best.set(code, LETTER_WEIGHT);
     for (const [code, fit] of best) {
       const before = all.get(code) ?? { score: 0, words: 0 };

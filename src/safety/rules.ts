@@ -12,7 +12,7 @@ import content from './content/english/words.json' with { type: 'json' };
 import { readFrames } from './frames.ts';
 import { hashOf } from './hash.ts';
 import { levelOf } from './levels.ts';
-import { tongueContents } from './tongues-content.ts';
+import { brokenTongues, writtenHash } from './tongues-content.ts';
 import { undouble } from './words.ts';
 import type { Speech } from './words.ts';
 
@@ -173,5 +173,5 @@ export const speech: Speech = {
 /** Which rules decide, in every language: for the audit and the readiness answer. The hash covers all of them. [US-10] */
 export const detector: { readonly version: string; readonly hash: string } = {
   version: content.version,
-  hash: hashOf(JSON.stringify([content, files, heard, marks, tongueContents])),
+  hash: hashOf(JSON.stringify([content, files, heard, marks, writtenHash, brokenTongues])),
 };

@@ -127,16 +127,48 @@ export interface FrameRows<Of extends Tongue> {
   rules: readonly { id: string; say: readonly string[] }[];
 }
 
-/** Reads the frames of all languages. @throws naming the language, the rule and the frame that cannot be read. */
-export function readFrames<Of extends Tongue>(rows: readonly FrameRows<Of>[]): Frame<Of>[] {
-  const frames: Frame<Of>[] = [];
-  for (const { tongue, classes, rules } of rows) {
-    const read = readerOf(tongue, classes);
-    for (const { id, say } of rules)
-      for (const line of say)
-        frames.push(...named(() => framesOf(tongue, id, line, read), tongue.code, id, line));
+interface Line<Of extends Tongue> {
+  tongue: Of;
+  rule: string;
+  text: string;
+  read: Reader;
+}
+
+/** The lines of all languages, numbered from 0. Each is read when somebody asks for it, and once. */
+export class FrameLines<Of extends Tongue> {
+  readonly #lines: readonly Line<Of>[];
+  readonly #frames: (readonly Frame<Of>[] | undefined)[];
+
+  constructor(rows: readonly FrameRows<Of>[]) {
+    this.#lines = rows.flatMap(({ tongue, classes, rules }) => {
+      const read = readerOf(tongue, classes);
+      return rules.flatMap(({ id, say }) => say.map((text) => ({ tongue, rule: id, text, read })));
+    });
+    this.#frames = Array.from({ length: this.#lines.length });
   }
-  return frames;
+
+  /** How many there are. */
+  get count(): number {
+    return this.#lines.length;
+  }
+
+  /** The frames of a line. @throws naming the language, the rule and the frame when it cannot be read. */
+  at(number: number): readonly Frame<Of>[] {
+    const line = this.#lines[number];
+    if (line === undefined) throw new Error(`There is no line ${number}`);
+    const { tongue, rule, text, read } = line;
+    return (this.#frames[number] ??= named(
+      () => framesOf(tongue, rule, text, read),
+      tongue.code,
+      rule,
+      text,
+    ));
+  }
+
+  /** The frames of all lines. @throws like `at`. */
+  all(): Frame<Of>[] {
+    return this.#lines.flatMap((_, number) => this.at(number));
+  }
 }
 
 function named<Result>(read: () => Result, code: string, id: string, line: string): Result {

@@ -8,7 +8,7 @@ import type { Token } from './tongue-words.ts';
 export interface Vocabulary {
   words: ReadonlySet<string>;
   /** Beginnings of words, and how long those are that begin with two letters. */
-  byStem: ReadonlyMap<string, unknown>;
+  byStem: { get(stem: string): unknown };
   stemLengths: ReadonlyMap<string, readonly number[]>;
 }
 
@@ -47,7 +47,8 @@ function stemOf(word: string, { byStem, stemLengths }: Vocabulary): string {
   let longest = '';
   for (const length of stemLengths.get(word.slice(0, 2)) ?? []) {
     const stem = word.slice(0, length);
-    if (length <= word.length && stem.length > longest.length && byStem.has(stem)) longest = stem;
+    if (length <= word.length && stem.length > longest.length && byStem.get(stem) !== undefined)
+      longest = stem;
   }
   return longest;
 }

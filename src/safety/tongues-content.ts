@@ -1,4 +1,5 @@
 // The languages that are covered besides English. [US-07]
+import made from './content/index.json' with { type: 'json' };
 import es from './content/languages/es.json' with { type: 'json' };
 import fr from './content/languages/fr.json' with { type: 'json' };
 import de from './content/languages/de.json' with { type: 'json' };
@@ -18,7 +19,8 @@ import uk from './content/languages/uk.json' with { type: 'json' };
 import tr from './content/languages/tr.json' with { type: 'json' };
 import id from './content/languages/id.json' with { type: 'json' };
 import vi from './content/languages/vi.json' with { type: 'json' };
-import { createTongues } from './tongues.ts';
+import { hashOf } from './hash.ts';
+import { createTongues, openTongues } from './tongues.ts';
 import type { TongueContent } from './tongues.ts';
 
 const written: readonly TongueContent[] = [
@@ -52,7 +54,13 @@ function isSound(content: TongueContent): boolean {
   }
 }
 
+/** Names what is written in them. */
+export const writtenHash = hashOf(JSON.stringify(written));
+
+/** What `npm run index` has made of them is opened; it is made again here when they have changed since. */
 function readAll(contents: readonly TongueContent[]) {
+  if (made.tongues.of === writtenHash)
+    return { contents, tongues: openTongues(contents, made.tongues.index) };
   try {
     return { contents, tongues: createTongues(contents) };
   } catch {

@@ -1,10 +1,14 @@
 // The languages other than English: one file each, read by one engine. English has its own, deeper one (`judge.ts`). [US-05] [US-07]
 import type { SafetyLevel } from '../contract/types.ts';
 import { levelOf } from './levels.ts';
-import { readFrames } from './tongue-frames.ts';
-import type { Classes, FrameRows, Tongue } from './tongue-frames.ts';
-import { findTongues, indexOf } from './tongue-match.ts';
-import type { TongueHit, TongueIndex } from './tongue-match.ts';
+import { FrameLines } from './tongue-frames.ts';
+import type { Classes, Tongue } from './tongue-frames.ts';
+import { indexOf } from './tongue-index.ts';
+import type { TongueIndex } from './tongue-index.ts';
+import { findTongues } from './tongue-match.ts';
+import type { TongueHit } from './tongue-match.ts';
+import { opened, packed } from './tongue-packed.ts';
+import type { PackedIndex } from './tongue-packed.ts';
 import { endsAt, isAt, phrasesOf } from './tongue-phrases.ts';
 import type { Phrases } from './tongue-phrases.ts';
 import { isKnown, undisguised } from './tongue-spelling.ts';
@@ -144,15 +148,40 @@ function isAccented(word: string): boolean {
   );
 }
 
-/** Reads languages. @throws naming the file and the frame that cannot be read. */
-export function createTongues(contents: readonly TongueContent[]): Tongues {
-  const rows = contents.map((content): FrameRows<Speaker> => ({
+interface Read {
+  speakers: readonly Speaker[];
+  lines: FrameLines<Speaker>;
+}
+
+function readLines(contents: readonly TongueContent[]): Read {
+  const rows = contents.map((content) => ({
     tongue: speakerOf(content),
     classes: content.classes,
     rules: [...content.rules, { id: IDIOM, say: content.idioms }, { id: PAST, say: content.past ?? [] }],
   }));
-  const negators = new Set(rows.flatMap(({ tongue }) => [...tongue.negators.words]));
-  return { frames: indexOf(readFrames(rows)), negators };
+  return { speakers: rows.map(({ tongue }) => tongue), lines: new FrameLines(rows) };
+}
+
+function tonguesOf({ speakers }: Read, frames: TongueIndex<Speaker>): Tongues {
+  return { frames, negators: new Set(speakers.flatMap(({ negators }) => [...negators.words])) };
+}
+
+/** Reads languages. @throws naming the file and the frame that cannot be read. */
+export function createTongues(contents: readonly TongueContent[]): Tongues {
+  const read = readLines(contents);
+  return tonguesOf(read, indexOf(read.lines.all()));
+}
+
+/** What there is to be known of languages before one of their frames is read. @throws like `createTongues`. */
+export function packTongues(contents: readonly TongueContent[]): PackedIndex {
+  const { lines } = readLines(contents);
+  return packed(indexOf(lines.all()), lines);
+}
+
+/** The same as `createTongues` for what was packed from the same content, at a tenth of its cost. */
+export function openTongues(contents: readonly TongueContent[], index: PackedIndex): Tongues {
+  const read = readLines(contents);
+  return tonguesOf(read, opened(index, read.lines));
 }
 
 function textAt(row: readonly Token[], at: number): string {
