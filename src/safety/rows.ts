@@ -2,9 +2,9 @@
 export class Rows<Value> {
   readonly #rest = new Map<string, string>();
   readonly #read = new Map<string, Value>();
-  readonly #valueOf: (text: string, key: string) => Value;
+  readonly #valueOf: (text: string) => Value;
 
-  constructor(rows: readonly string[], separator: string, valueOf: (text: string, key: string) => Value) {
+  constructor(rows: readonly string[], separator: string, valueOf: (text: string) => Value) {
     for (const row of rows) {
       const at = row.indexOf(separator);
       this.#rest.set(row.slice(0, at), row.slice(at + 1));
@@ -19,7 +19,7 @@ export class Rows<Value> {
   get(key: string): Value | undefined {
     const rest = this.#rest.get(key);
     if (rest === undefined) return undefined;
-    const value = this.#read.get(key) ?? this.#valueOf(rest, key);
+    const value = this.#read.get(key) ?? this.#valueOf(rest);
     this.#read.set(key, value);
     return value;
   }

@@ -6,11 +6,9 @@ import type { Indexed, RunUse, TongueIndex, WholeIndex } from './tongue-index.ts
 
 /** The rows of some tables. Numbers are written to the base 36. */
 export interface PackedIndex {
-  /** How many phrases some frame needs. */
-  count: number;
   /**
-   * `phrase frame|frame …`: the frames whose rarest it is. A frame is its line, its place among the frames of that line, how many tokens
-   * may stand before that phrase, and its second phrase and the same of it if there is one.
+   * `frame|frame …` for each phrase some frame needs: the frames whose rarest it is. A frame is its line, its place among the frames of
+   * that line, how many tokens may stand before that phrase, and its second phrase and the same of it if there is one.
    */
   byPhrase: readonly string[];
   /** `word phrase phrase …` */
@@ -26,7 +24,8 @@ export interface PackedIndex {
 const BASE = 36;
 
 const written = (numbers: readonly number[]): string => numbers.map((one) => one.toString(BASE)).join(' ');
-const numbersIn = (text: string): number[] => text.split(' ').map((one) => Number.parseInt(one, BASE));
+const wordsIn = (text: string): string[] => (text === '' ? [] : text.split(' '));
+const numbersIn = (text: string): number[] => wordsIn(text).map((one) => Number.parseInt(one, BASE));
 
 function packedUse({ run: { tokens, accented, stem }, phrases }: RunUse): string {
   return [tokens.join(' '), accented?.join(' ') ?? '', stem ? '*' : '', written(phrases)].join(',');
@@ -34,9 +33,9 @@ function packedUse({ run: { tokens, accented, stem }, phrases }: RunUse): string
 
 function openedUse(text: string): RunUse {
   const [tokens = '', accented = '', stem = '', phrases = ''] = text.split(',');
-  const run = { tokens: tokens.split(' '), stem: stem !== '' };
+  const run = { tokens: wordsIn(tokens), stem: stem !== '' };
   return {
-    run: accented === '' ? run : { ...run, accented: accented.split(' ') },
+    run: accented === '' ? run : { ...run, accented: wordsIn(accented) },
     phrases: numbersIn(phrases),
   };
 }
@@ -51,13 +50,11 @@ export function packed(index: WholeIndex<Tongue>, lines: FrameLines<Tongue>): Pa
     const rest = second === undefined ? [] : [second.phrases, second.before];
     return written([...(places.get(frame) ?? []), first?.before ?? 0, ...rest]);
   };
-  const byPhrase = Array.from({ length: index.count }, (_, phrase) => index.framesBy(phrase));
   const rowsOf = (map: ReadonlyMap<string, readonly number[]>): string[] =>
     [...map].map(([word, phrases]) => `${word} ${written(phrases)}`);
   return {
-    count: index.count,
-    byPhrase: byPhrase.flatMap((frames, phrase) =>
-      frames.length === 0 ? [] : [`${written([phrase])} ${frames.map(packedFrame).join('|')}`],
+    byPhrase: Array.from({ length: index.count }, (_, phrase) =>
+      index.framesBy(phrase).map(packedFrame).join('|'),
     ),
     byWord: rowsOf(index.byWord),
     byStem: rowsOf(index.byStem),
@@ -93,18 +90,20 @@ class PackedFrame<Of extends Tongue> implements Indexed<Of> {
 /** The index that was packed from these lines: finds what that one found. */
 export function opened<Of extends Tongue>(index: PackedIndex, lines: FrameLines<Of>): TongueIndex<Of> {
   const byStem = new Rows(index.byStem, ' ', numbersIn);
-  const byPhrase = new Rows(index.byPhrase, ' ', (frames, phrase) =>
-    frames.split('|').map((frame) => new PackedFrame(Number.parseInt(phrase, BASE), frame, lines)),
-  );
+  const frames: (readonly Indexed<Of>[] | undefined)[] = Array.from({ length: index.byPhrase.length });
+  const framesOf = (phrase: number): Indexed<Of>[] => {
+    const row = index.byPhrase[phrase];
+    return row ? row.split('|').map((frame) => new PackedFrame(phrase, frame, lines)) : [];
+  };
   return {
-    count: index.count,
-    framesBy: (phrase) => byPhrase.get(written([phrase])) ?? [],
+    count: index.byPhrase.length,
+    framesBy: (phrase) => (frames[phrase] ??= framesOf(phrase)),
     byWord: new Rows(index.byWord, ' ', numbersIn),
     byHead: new Rows(index.byHead, '|', (uses) => uses.split('|').map(openedUse)),
-    pairHeads: new Set(index.pairHeads.split(' ')),
+    pairHeads: new Set(wordsIn(index.pairHeads)),
     byStem,
     stemLengths: lengthsOf(byStem.keys()),
     numbers: numbersIn(index.numbers),
-    words: new Set(index.words.split(' ')),
+    words: new Set(wordsIn(index.words)),
   };
 }
