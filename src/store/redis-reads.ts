@@ -14,7 +14,7 @@ import { steps } from './redis-steps.ts';
 
 /** What the entries of a page may have in all: characters of stored records, about. */
 const PAGE_CHARS = 1_000_000;
-/** Live turns of which it is kept what they were asked: it is large, and it never changes. */
+/** Live turns of which it is kept what they were asked, until they end: it is large, and it never changes. */
 const ASKED_KEPT = 2_000;
 
 /** A live turn whose lease ran out so long ago has been overlooked: the list of leases has lost it. */
@@ -53,10 +53,15 @@ export class RedisReads {
     this.#keys = keys;
   }
 
+  /** The live turn of a session has ended: what was asked stays in memory no longer. */
+  ended(base: string): void {
+    this.#asked.delete(base);
+  }
+
   async session(base: string): Promise<SessionRecord | undefined> {
     const fields = Fields.ofList(await this.#link.send(`${base}:s`, 'HGETALL', `${base}:s`));
     if (!fields.isEmpty) return toSession(fields, this.#keys.sealer(base, fields.text('k')));
-    this.#keys.forget(base);
+    this.#forget(base);
     return undefined;
   }
 
@@ -92,7 +97,7 @@ export class RedisReads {
     const args = [life.epoch, after, limit, PAGE_CHARS, known?.turnId ?? '', OVERDUE_MS, kidOf(key)];
     const reply = listOf(await this.#link.run(steps.read, base, args));
     if (reply.length === 0) {
-      this.#keys.forget(base);
+      this.#forget(base);
       return undefined;
     }
     const [head, live, asked, late, wrapped, ...rows] = reply;
@@ -171,8 +176,14 @@ export class RedisReads {
     const all = [life.epoch, kidOf(key), ...args];
     const [wrapped, ...found] = listOf(await this.#link.run(steps.look, base, all));
     if (wrapped !== undefined) return { sealer: this.#keys.told(base, wrapped, key), found };
-    this.#keys.forget(base);
+    this.#forget(base);
     return undefined;
+  }
+
+  /** The session is gone. */
+  #forget(base: string): void {
+    this.#keys.forget(base);
+    this.ended(base);
   }
 
   /** `known` is what the script was told to be known. */
@@ -183,7 +194,10 @@ export class RedisReads {
     known: Asked | undefined,
     sealer: Sealer,
   ): TurnRecord | null {
-    if (fields.isEmpty) return null;
+    if (fields.isEmpty) {
+      this.ended(base);
+      return null;
+    }
     const turnId = fields.text('id');
     if (known?.turnId === turnId) return toTurn(known, fields, sealer);
     const asked = openAsked(textOf(sealed), turnId, sealer);

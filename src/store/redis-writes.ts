@@ -164,7 +164,10 @@ export class RedisWrites {
         if (words === 'fenced') return 'fenced';
       }
     };
-    return this.#people.with(lease, { audit, outbox }, step, (ended) => ended === 'fenced');
+    const ended = await this.#people.with(lease, { audit, outbox }, step, (reply) => reply === 'fenced');
+    this.#said.delete(turnId);
+    this.#reads.ended(base);
+    return ended;
   }
 
   async cancel(life: SessionLife, turnId: string | null): ReturnType<Store['cancel']> {

@@ -276,7 +276,9 @@ export class RedisStore implements Store {
 
   async remove(life: SessionLife, also: RemoveRequest = {}): Promise<boolean> {
     const session = await this.session(life);
-    return session?.epoch === life.epoch && this.#remove(session, also);
+    const isRemoved = session?.epoch === life.epoch && (await this.#remove(session, also));
+    if (isRemoved) this.#reads.ended(this.#index.base(life));
+    return isRemoved;
   }
 
   list(tenant: string, owner: string | null, after: string | null, limit: number) {
