@@ -69,9 +69,7 @@ const lines = new FrameLines(rows);
 const frames = made.heard.of === detector.hash ? opened(made.heard.index, lines) : indexOf(lines.all());
 
 /** What `npm run index` keeps. @throws naming the frame that cannot be read. */
-export function packHeard(): PackedIndex {
-  return packed(indexOf(lines.all()), lines);
-}
+export const packHeard = (): PackedIndex => packed(lines);
 
 /** A comma ends a sentence here: "I'm 13, my mom ..." says an age, "I'm 13 weeks ..." none. */
 function withEnds(row: readonly Token[]): Token[] {

@@ -53,7 +53,7 @@ export interface TongueIndex<Of extends Tongue> {
 }
 
 /** An index whose parts can be listed. */
-export interface WholeIndex<Of extends Tongue> extends TongueIndex<Of> {
+interface WholeIndex<Of extends Tongue> extends TongueIndex<Of> {
   byWord: ReadonlyMap<string, readonly number[]>;
   byHead: ReadonlyMap<string, readonly RunUse[]>;
   byStem: ReadonlyMap<string, readonly number[]>;

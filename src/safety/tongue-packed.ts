@@ -1,8 +1,8 @@
 // The index of the languages as it is kept in a file. Whoever opens it reads no frame; a frame is read when a text may fit it.
 import { Rows } from './rows.ts';
 import type { Frame, FrameLines, Tongue } from './tongue-frames.ts';
-import { lengthsOf } from './tongue-index.ts';
-import type { Indexed, RunUse, TongueIndex, WholeIndex } from './tongue-index.ts';
+import { indexOf, lengthsOf } from './tongue-index.ts';
+import type { Indexed, RunUse, TongueIndex } from './tongue-index.ts';
 
 /** The rows of some tables. Numbers are written to the base 36. */
 export interface PackedIndex {
@@ -40,8 +40,9 @@ function openedUse(text: string): RunUse {
   };
 }
 
-/** The index of some lines, to be kept. */
-export function packed(index: WholeIndex<Tongue>, lines: FrameLines<Tongue>): PackedIndex {
+/** The index of some lines, to be kept. @throws naming the frame that cannot be read. */
+export function packed(lines: FrameLines<Tongue>): PackedIndex {
+  const index = indexOf(lines.all());
   const places = new Map<Frame<Tongue>, readonly [line: number, at: number]>();
   for (let line = 0; line < lines.count; line += 1)
     lines.at(line).forEach((frame, at) => places.set(frame, [line, at]));

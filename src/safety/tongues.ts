@@ -174,8 +174,7 @@ export function createTongues(contents: readonly TongueContent[]): Tongues {
 
 /** What there is to be known of languages before one of their frames is read. @throws like `createTongues`. */
 export function packTongues(contents: readonly TongueContent[]): PackedIndex {
-  const { lines } = readLines(contents);
-  return packed(indexOf(lines.all()), lines);
+  return packed(readLines(contents).lines);
 }
 
 /** The same as `createTongues` for what was packed from the same content, at a tenth of its cost. */

@@ -61,7 +61,7 @@ export class RedisReads {
   async session(base: string): Promise<SessionRecord | undefined> {
     const fields = Fields.ofList(await this.#link.send(`${base}:s`, 'HGETALL', `${base}:s`));
     if (!fields.isEmpty) return toSession(fields, this.#keys.sealer(base, fields.text('k')));
-    this.#forget(base);
+    this.forget(base);
     return undefined;
   }
 
@@ -97,7 +97,7 @@ export class RedisReads {
     const args = [life.epoch, after, limit, PAGE_CHARS, known?.turnId ?? '', OVERDUE_MS, kidOf(key)];
     const reply = listOf(await this.#link.run(steps.read, base, args));
     if (reply.length === 0) {
-      this.#forget(base);
+      this.forget(base);
       return undefined;
     }
     const [head, live, asked, late, wrapped, ...rows] = reply;
@@ -176,12 +176,12 @@ export class RedisReads {
     const all = [life.epoch, kidOf(key), ...args];
     const [wrapped, ...found] = listOf(await this.#link.run(steps.look, base, all));
     if (wrapped !== undefined) return { sealer: this.#keys.told(base, wrapped, key), found };
-    this.#forget(base);
+    this.forget(base);
     return undefined;
   }
 
-  /** The session is gone. */
-  #forget(base: string): void {
+  /** The session is gone: nothing of it stays in memory. */
+  forget(base: string): void {
     this.#keys.forget(base);
     this.ended(base);
   }

@@ -6,6 +6,7 @@ import type { RedisIndex } from './redis-index.ts';
 import type { RedisKeys } from './redis-keys.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisPeople } from './redis-people.ts';
+import type { RedisReads } from './redis-reads.ts';
 import type { SessionLife, SessionRecord } from './store.ts';
 import { messagesApart } from './redis-messages.ts';
 import { listOf, textOf, textsOf } from './redis-reply.ts';
@@ -15,6 +16,7 @@ interface Parts {
   link: RedisLink;
   index: RedisIndex;
   keys: RedisKeys;
+  reads: Pick<RedisReads, 'forget'>;
   people: RedisPeople;
   creation: Pick<RedisCreation, 'forget'>;
   erasure: RedisErasure;
@@ -23,7 +25,7 @@ interface Parts {
 
 /** False when the session is gone, or somebody has said something since `idleSince`. @throws STORE_UNAVAILABLE */
 export async function removeSession(
-  { link, index, keys, people, creation, erasure, onFault }: Parts,
+  { link, index, keys, reads, people, creation, erasure, onFault }: Parts,
   session: SessionRecord,
   { audit, idleSince, outbox = [] }: RemoveRequest,
 ): Promise<boolean> {
@@ -36,7 +38,7 @@ export async function removeSession(
     if (gone.length === 0) return false;
     const [place, key, client, wrapped] = gone.slice(0, 4).map((one) => (one === null ? '' : textOf(one)));
     const sealer = keys.sealer(base, wrapped ?? '');
-    keys.forget(base);
+    reads.forget(base);
     if (place) await index.unplace(session, place);
     if (key) await creation.forget(key, life);
     await people.removed(life, textsOf(gone.slice(5)), client ?? '', sealer);

@@ -97,7 +97,7 @@ export class RedisStore implements Store {
     this.#creation = new RedisCreation(link, index, this.#reads, keys, this.#people, (life) =>
       this.remove(life),
     );
-    const parts = { link, index, keys, people: this.#people, creation: this.#creation };
+    const parts = { link, index, keys, reads: this.#reads, people: this.#people, creation: this.#creation };
     this.#remove = (session, also) =>
       removeSession({ ...parts, erasure: this.#erasure, onFault: this.#onFault }, session, also);
     this.#watchers = new Watchers((error) => log.warn({ err: error }, 'a wake-up failed'));
@@ -276,9 +276,7 @@ export class RedisStore implements Store {
 
   async remove(life: SessionLife, also: RemoveRequest = {}): Promise<boolean> {
     const session = await this.session(life);
-    const isRemoved = session?.epoch === life.epoch && (await this.#remove(session, also));
-    if (isRemoved) this.#reads.ended(this.#index.base(life));
-    return isRemoved;
+    return session?.epoch === life.epoch && this.#remove(session, also);
   }
 
   list(tenant: string, owner: string | null, after: string | null, limit: number) {
